@@ -1,0 +1,251 @@
+"""The conversation with the Center, written once, without any I/O.
+
+Each function here is a generator: it yields what is to be sent (`Command`) or how long to wait (`Pause`), is
+sent the `Decision` that came back, or is thrown what went wrong. A driver carries it; a test drives it by hand.
+
+    The only point after which a body may run is a seen yes to a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import NoReturn, TypeAlias, TypeVar
+
+from clearance import lifecycle
+from clearance.commands import Await, Claim, Command, Pause, Report, Submit, Withdraw
+from clearance.errors import (
+    ActionDenied,
+    ActionUndecided,
+    AlreadyClaimed,
+    AuthorizationError,
+    AuthorizationUnavailable,
+)
+from clearance.models import Action, Decision, Grant, Outcome, Status
+
+T = TypeVar("T")
+Conversation: TypeAlias = Generator[Command | Pause, Decision | None, T]
+
+FIRST_PAUSE = 0.5
+"""Seconds before the first retry, and between polls of a server that does not hold answers back."""
+LONGEST_PAUSE = 5.0
+"""Seconds between retries at most, unless the server asks for more."""
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds of a server's ``Retry-After`` that are believed."""
+LONGEST_HOLD = 30.0
+"""Seconds that a server is asked to hold an answer back."""
+CLAIM_WITHIN = 10.0
+"""Seconds to get an answer to a claim, retries included; after them the call is refused."""
+WITHDRAW_WITHIN = 1.0
+"""Seconds that a withdrawal may delay whatever interrupted the wait."""
+REPORT_WITHIN = 2.0
+"""Seconds that reporting an outcome may take; it never changes what the body returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one conversation is given from outside: its names, its clock and its patience.
+
+    ``key`` and ``nonce`` are fresh random text: the request's name and the claim's. ``now`` reads a monotonic
+    clock, ``jitter`` returns a number from 0 to 1. ``timeout`` is the seconds one exchange may take.
+    ``on_wait`` is told each answer that leaves the action pending.
+    """
+
+    key: str
+    nonce: str
+    now: Callable[[], float]
+    jitter: Callable[[], float]
+    timeout: float = 30.0
+    on_wait: Callable[[Action, Decision], None] | None = None
+
+
+def authorization(action: Action, terms: Terms) -> Conversation[Grant]:
+    """Ask for the action, wait for the decision, spend the approval.
+
+    Raises:
+        ActionDenied, ActionUndecided, AuthorizationUnavailable: in each case the call may not run.
+    """
+    deadline = terms.now() + action.decide_within
+    try:
+        submitted = yield from _submitted(action, terms, deadline)
+        decision = yield from _decided(action, submitted, terms, deadline)
+    except AuthorizationError as error:
+        error.action = action
+        raise
+    if _is_ours(decision, terms):
+        return _grant(action, decision, terms, "center")
+    if decision.status is not Status.APPROVED:
+        _refuse(action, decision)
+    if "claim" not in decision.offers:
+        return _grant(action, decision, terms, "local")
+    return (yield from _claimed(action, decision, terms))
+
+
+def report(grant: Grant, outcome: Outcome, terms: Terms) -> Conversation[None]:
+    """Say what came of the call. Raises AuthorizationUnavailable if the Center could not be told in time."""
+    if "outcome" not in grant.decision.offers:
+        return
+    command = Report(grant.action_id, grant.nonce, outcome, min(terms.timeout, REPORT_WITHIN))
+    yield from _persistently(command, terms, terms.now() + REPORT_WITHIN)
+
+
+def _submitted(action: Action, terms: Terms, deadline: float) -> Conversation[Decision]:
+    """Submit; whoever interrupts it, the request is found again by its key and closed."""
+    submit = Submit(action, terms.key, terms.nonce, terms.timeout)
+    try:
+        return (yield from _persistently(submit, terms, deadline))
+    except AuthorizationError:
+        raise
+    except BaseException as interruption:
+        try:
+            found = yield replace(submit, timeout=WITHDRAW_WITHIN)
+        except AuthorizationUnavailable:
+            raise interruption from None
+        if isinstance(found, Decision):
+            yield from _not_started(found, terms, _why(interruption))
+        raise
+
+
+def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) -> Conversation[Decision]:
+    """Wait while the action is pending; whoever interrupts the wait, the request is withdrawn first."""
+    pause = FIRST_PAUSE
+    asked = decision
+    try:
+        while decision.status is Status.PENDING:
+            if terms.on_wait:
+                terms.on_wait(action, decision)
+            left = deadline - terms.now()
+            if left <= 0:
+                raise ActionUndecided(
+                    f"Nobody decided on {action.action_type!r} ({action.tool_name}) "
+                    f"within {action.decide_within:g} seconds; the request was withdrawn.",
+                    next_step="Ask again when an approver is there, or give it more time with timeout=.",
+                    reason_code="undecided",
+                    decision=decision,
+                )
+            hold = min(left, LONGEST_HOLD) if "wait" in asked.offers else 0.0
+            started = terms.now()
+            answer = yield from _persistently(Await(asked.action_id, hold, hold + terms.timeout), terms, deadline)
+            decision = _same_action(asked, answer)
+            # A server that holds answers paces us; one that answered at once, or never holds, is paced by us.
+            if decision.status is Status.PENDING and terms.now() - started < hold / 2 + FIRST_PAUSE / 2:
+                wanted = decision.retry_after if decision.retry_after is not None else _jittered(pause, terms)
+                yield Pause(max(0.0, min(wanted, deadline - terms.now(), LONGEST_RETRY_AFTER)))
+                pause = min(pause * 1.5, LONGEST_PAUSE)
+    except BaseException as interruption:
+        yield from _withdrawn(asked, _why(interruption))
+        raise
+    return decision
+
+
+def _claimed(action: Action, decision: Decision, terms: Terms) -> Conversation[Grant]:
+    claim = Claim(decision.action_id, action.digest, terms.nonce, min(terms.timeout, CLAIM_WITHIN))
+    try:
+        answer = yield from _persistently(claim, terms, terms.now() + CLAIM_WITHIN)
+        claimed = _same_action(decision, answer)
+    except BaseException as interruption:
+        # The claim may have been granted unseen. We know that nothing ran; say so, then let go.
+        yield from _not_started(decision, terms, _why(interruption))
+        if isinstance(interruption, AuthorizationError):
+            interruption.action = action
+        raise
+    if not _is_ours(claimed, terms):
+        _refuse(action, claimed)
+    return _grant(action, claimed, terms, "center")
+
+
+def _persistently(command: Command, terms: Terms, deadline: float) -> Conversation[Decision]:
+    """One exchange, repeated under the same key while the fault may pass and time is left."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            answer = yield command
+        except AuthorizationUnavailable as fault:
+            wanted = min(fault.retry_after or _jittered(pause, terms), LONGEST_RETRY_AFTER)
+            if not fault.transient or terms.now() + wanted >= deadline:
+                raise
+            yield Pause(wanted)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            if not isinstance(answer, Decision):
+                raise AuthorizationUnavailable(
+                    f"The transport answered with a {type(answer).__name__}, not with a Decision.",
+                    reason_code="bad_answer",
+                    next_step="This is a fault of the transport; see the transport's documentation.",
+                )
+            return answer
+
+
+def _withdrawn(decision: Decision, reason: str) -> Conversation[None]:
+    """Close the request if that can be done quickly; what interrupted the wait goes on in any case."""
+    if "withdraw" not in decision.offers:
+        return
+    with suppress(AuthorizationUnavailable):
+        yield Withdraw(decision.action_id, reason, WITHDRAW_WITHIN)
+
+
+def _not_started(decision: Decision, terms: Terms, reason: str) -> Conversation[None]:
+    """Close a request whose approval may have been spent by us, unseen: nothing ran, and nothing will."""
+    outcome = Outcome(Status.FAILED, "not_started", 0.0, (reason,))
+    with suppress(AuthorizationUnavailable):
+        yield Report(decision.action_id, terms.nonce, outcome, WITHDRAW_WITHIN)
+    yield from _withdrawn(decision, reason)
+
+
+def _is_ours(decision: Decision, terms: Terms) -> bool:
+    return decision.status is Status.EXECUTING and decision.nonce == terms.nonce
+
+
+def _same_action(asked: Decision, answer: Decision) -> Decision:
+    if answer.action_id != asked.action_id:
+        raise AuthorizationUnavailable(
+            f"The Center answered about action {answer.action_id} when asked about {asked.action_id}.",
+            reason_code="bad_answer",
+            next_step="Do not trust this address; check what stands between here and the Center.",
+        )
+    return answer
+
+
+def _grant(action: Action, decision: Decision, terms: Terms, assurance: str) -> Grant:
+    return Grant(decision.action_id, action.digest, decision, terms.key, terms.nonce, assurance)
+
+
+def _jittered(pause: float, terms: Terms) -> float:
+    return pause * (0.75 + 0.5 * terms.jitter())
+
+
+def _why(interruption: BaseException) -> str:
+    if isinstance(interruption, AuthorizationError):
+        return interruption.reason_code
+    return f"interrupted by {type(interruption).__name__}"
+
+
+def _refuse(action: Action, decision: Decision) -> NoReturn:
+    what = f"{action.action_type!r} ({action.tool_name}), action {decision.action_id},"
+    because = f": {decision.reason}" if decision.reason else ""
+    code = decision.reason_code or decision.status.value
+    if decision.status is Status.EXPIRED:
+        raise ActionUndecided(
+            f"Nobody decided on {what} in time.",
+            next_step="Ask again when an approver is there.",
+            reason_code=code,
+            action=action,
+            decision=decision,
+        )
+    if decision.status in lifecycle.CLAIMED:
+        raise AlreadyClaimed(
+            f"The approval of {what} was already spent by another run.",
+            next_step="Look up what that run did before asking again.",
+            action=action,
+            decision=decision,
+        )
+    who = f" by {decision.decided_by}" if decision.decided_by else ""
+    word = "was denied" if decision.status is Status.DENIED else f"is {decision.status}"
+    raise ActionDenied(
+        f"{what} {word}{who}{because}.",
+        next_step="Do not retry it unchanged; talk to whoever refused it.",
+        reason_code=code,
+        action=action,
+        decision=decision,
+    )

@@ -1,0 +1,130 @@
+"""The nouns: what is asked, what is answered, what may run, and what came of it.
+
+Every one is immutable, holds plain values only, and knows nothing of JSON, HTTP or time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+"""What JSON can say."""
+
+
+class Status(StrEnum):
+    """Where an action stands. Only ``APPROVED`` lets a claim be asked for; nothing else ever does."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    EXECUTING = "executing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    LAPSED = "lapsed"
+    WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
+    STALE = "stale"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeIdentity:
+    """Which code asks: the module, the qualified name and the kind of callable (or ``block``)."""
+
+    module: str
+    qualname: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is asked of the Center: one call, as an approver will read it.
+
+    ``parameters`` is the view of the arguments: redacted, JSON only. ``digest`` covers the real ones.
+    ``decide_within`` and ``run_within`` are seconds: how long the answer may take, and how long an
+    approval stays good for a claim.
+    """
+
+    agent_id: str
+    action_type: str
+    tool_name: str
+    description: str
+    parameters: Mapping[str, Json]
+    digest: str
+    decide_within: float
+    run_within: float
+    resource: str | None = None
+    context: Mapping[str, Json] = field(default_factory=dict)
+    reasoning: str | None = None
+    redacted: tuple[str, ...] = ()
+    abridged: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Path of each value that is shown in part -> (shown, total), in characters or items."""
+    code: CodeIdentity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the Center answers about one action: how it stands, who says so, and why.
+
+    ``offers`` names what this server can do beyond plain ASCEND (``wait``, ``claim``, ``outcome``,
+    ``withdraw``). ``nonce`` is the claim's, when the action is claimed. ``retry_after`` is in seconds.
+    """
+
+    action_id: str
+    status: Status
+    reason: str = ""
+    reason_code: str = ""
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    channel: str | None = None
+    risk_score: float | None = None
+    risk_level: str | None = None
+    decide_by: datetime | None = None
+    nonce: str | None = None
+    offers: frozenset[str] = frozenset()
+    retry_after: float | None = None
+
+
+@dataclass(slots=True)
+class Grant:
+    """Leave to run *this* call, once: it was shown, decided and claimed.
+
+    ``idempotency_key`` is unique to this call and the same on every retry of it: hand it to the API
+    behind the body. ``assurance`` says who keeps the promise of a single run: ``center`` when the
+    Center spent the approval, ``local`` when the server cannot and only this process does.
+    """
+
+    action_id: str
+    digest: str
+    decision: Decision
+    idempotency_key: str
+    nonce: str
+    assurance: str
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Add a line that is reported with the outcome (at most 20 lines of 500 characters are kept)."""
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(text[:MAX_NOTE_LENGTH])
+
+
+MAX_NOTES = 20
+MAX_NOTE_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a claimed call: ``completed``, ``failed`` or ``unknown``.
+
+    ``error_type`` is the class name of the body's exception, never its text. ``duration`` is in seconds.
+    """
+
+    status: Status
+    error_type: str | None = None
+    duration: float = 0.0
+    notes: tuple[str, ...] = ()

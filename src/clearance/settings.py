@@ -1,0 +1,189 @@
+"""Where the defaults come from: `configure`, and ``OWKAI_*`` from the environment or a ``.env`` file.
+
+Nothing is read at import; what is needed is read when a guard first needs it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from clearance.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from clearance.models import Action, Decision
+    from clearance.transports.base import AsyncTransport, Transport
+
+DEFAULT_URL = "https://pilot.owkai.app"
+DEFAULT_TIMEOUT = 30.0
+"""Seconds that one exchange with the Center may take."""
+LONGEST_TIMEOUT = 600.0
+DECIDE_WITHIN = 15 * 60.0
+"""Seconds that a decision may take, unless the guard says otherwise."""
+LONGEST_DECIDE_WITHIN = 30 * 24 * 3600.0
+"""Seconds that a decision may take at most: 30 days."""
+RUN_WITHIN = 5 * 60.0
+"""Seconds that an approval stays good for a claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to reach the Center."""
+
+    api_key: str = field(repr=False)
+    api_url: str = DEFAULT_URL
+    timeout: float = DEFAULT_TIMEOUT
+    ca_bundle: str | None = None
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, env_file: str | os.PathLike[str] = ".env") -> Settings:
+        """Read ``OWKAI_API_KEY``, ``OWKAI_API_URL``, ``OWKAI_TIMEOUT`` (seconds) and ``OWKAI_CA_BUNDLE``.
+
+        The environment (or ``environ``) wins over the file, which need not exist.
+
+        Raises:
+            ConfigurationError: no key, or a timeout that is not a number of seconds.
+        """
+        found = {**_env_file(env_file), **(os.environ if environ is None else environ)}
+        api_key = found.get("OWKAI_API_KEY", "").strip()
+        if not api_key:
+            raise ConfigurationError(
+                "API key required. Set OWKAI_API_KEY environment variable.",
+                next_step=(
+                    "Put it in the environment or in a .env file here, or call "
+                    "clearance.configure(transport=...) with a transport of your own. "
+                    "`clearance keys create` makes a key for a Center of yours."
+                ),
+                reason_code="no_key",
+            )
+        return cls(
+            api_key=api_key,
+            api_url=found.get("OWKAI_API_URL", "").strip() or DEFAULT_URL,
+            timeout=_seconds(found.get("OWKAI_TIMEOUT", "").strip() or str(DEFAULT_TIMEOUT)),
+            ca_bundle=found.get("OWKAI_CA_BUNDLE", "").strip() or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What guards use where they are not told otherwise; see `configure`."""
+
+    transport: Transport | AsyncTransport | None = None
+    agent_id: str | None = None
+    timeout: float = DECIDE_WITHIN
+    on_wait: Callable[[Action, Decision], None] | None = None
+
+
+_lock = threading.RLock()
+_defaults = Defaults()
+_made: dict[str, Any] = {}
+_KEPT: Any = object()
+
+
+def configure(
+    *,
+    transport: Transport | AsyncTransport | None = _KEPT,
+    agent_id: str | None = _KEPT,
+    timeout: float = _KEPT,
+    on_wait: Callable[[Action, Decision], None] | None = _KEPT,
+) -> None:
+    """Set this process's defaults; what is not named stays as it is.
+
+    Args:
+        transport: used by every guard that has none of its own. None: made from the ``OWKAI_*`` settings.
+        agent_id: who acts. None: the name of the running program.
+        timeout: seconds that a decision may take (default 900, at most 30 days).
+        on_wait: called with the action and the Center's answer whenever a call is found still waiting.
+
+    Raises:
+        ConfigurationError: a value that cannot be meant.
+    """
+    global _defaults
+    given: dict[str, Any] = {"transport": transport, "agent_id": agent_id, "timeout": timeout, "on_wait": on_wait}
+    changes = {name: value for name, value in given.items() if value is not _KEPT}
+    if "timeout" in changes:
+        check_timeout(timeout)
+    if changes.get("transport") is not None and not (hasattr(transport, "send") or hasattr(transport, "asend")):
+        raise ConfigurationError(
+            f"transport= takes an object with send() or asend(), not a {type(transport).__name__}.",
+            next_step="See clearance.transports.Transport.",
+        )
+    if changes.get("agent_id") == "":
+        raise ConfigurationError("agent_id= is empty.", next_step="Name who acts, or leave it out.")
+    with _lock:
+        _defaults = replace(_defaults, **changes)
+        _made.clear()
+
+
+def defaults() -> Defaults:
+    """This process's defaults as they stand."""
+    return _defaults
+
+
+def default_agent_id() -> str:
+    """Who acts, where nobody said: the name of the running program."""
+    return PurePath(sys.argv[0] if sys.argv else "").stem or "python"
+
+
+def default_transport(*, asynchronous: bool) -> Any:
+    """The process's transport: the configured one, or one made from the ``OWKAI_*`` settings and kept."""
+    if _defaults.transport is not None:
+        return _defaults.transport
+    kind = "aio" if asynchronous else "http"
+    with _lock:
+        if kind not in _made:
+            settings = _made.setdefault("settings", None) or Settings.load()
+            _made["settings"] = settings
+            _made[kind] = _new_transport(settings, asynchronous=asynchronous)
+        return _made[kind]
+
+
+def exchange_timeout() -> float:
+    """Seconds that one exchange may take: ``OWKAI_TIMEOUT`` where the settings were read, else the default."""
+    settings: Settings | None = _made.get("settings")
+    return settings.timeout if settings else DEFAULT_TIMEOUT
+
+
+def check_timeout(seconds: float) -> float:
+    """A number of seconds that a decision may take, or a ConfigurationError."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST_DECIDE_WITHIN:
+        raise ConfigurationError(
+            f"timeout={seconds!r} is not a number of seconds from 0 to {LONGEST_DECIDE_WITHIN:.0f} (30 days).",
+            next_step="Leave it out for 15 minutes.",
+        )
+    return float(seconds)
+
+
+def _new_transport(settings: Settings, *, asynchronous: bool) -> Transport | AsyncTransport:
+    from clearance.transports import AsyncHttpTransport, HttpTransport
+
+    kind = AsyncHttpTransport if asynchronous else HttpTransport
+    return kind(settings.api_url, settings.api_key, ca_bundle=settings.ca_bundle)
+
+
+def _env_file(path: str | os.PathLike[str]) -> dict[str, str]:
+    if not os.path.isfile(path):
+        return {}
+    from dotenv import dotenv_values
+
+    values = dotenv_values(path, interpolate=False)
+    return {name: value for name, value in values.items() if value is not None and name.startswith("OWKAI_")}
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise ConfigurationError(
+            f"OWKAI_TIMEOUT={text!r} is not a number of seconds from 0 to {LONGEST_TIMEOUT:.0f}.",
+            next_step="Leave it out for 30 seconds.",
+        )
+    return seconds

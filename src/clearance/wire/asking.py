@@ -1,0 +1,271 @@
+"""The client's half of the wire: a command -> an HTTP request; an HTTP answer -> a `Decision`, or a refusal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any, NotRequired, TypedDict
+
+from pydantic import TypeAdapter, ValidationError
+
+from clearance.commands import Await, Claim, Command, Report, Submit, Withdraw
+from clearance.errors import AuthorizationUnavailable
+from clearance.models import Action, Decision, Json, Status
+from clearance.wire import strictjson
+from clearance.wire.vocabulary import ACTION_PATH, DECISIONS, HEARD, LINKS, MAX_BODY, SPOKEN, SUBMIT_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, without the host and the key."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+class Answer(TypedDict):
+    """What is read of a decision; anything else in it is left alone."""
+
+    id: NotRequired[int]
+    action_id: NotRequired[int]
+    status: str
+    decision: NotRequired[str | None]
+    lifecycle: NotRequired[str | None]
+    reason: NotRequired[str | None]
+    reason_code: NotRequired[str | None]
+    decided_by: NotRequired[str | None]
+    decided_at: NotRequired[str | None]
+    channel: NotRequired[str | None]
+    risk_score: NotRequired[float | None]
+    risk_level: NotRequired[str | None]
+    expires_at: NotRequired[str | None]
+    nonce: NotRequired[str | None]
+    links: NotRequired[dict[str, str] | None]
+
+
+@cache
+def _schema() -> TypeAdapter[Answer]:
+    return TypeAdapter(Answer, config={"strict": True})
+
+
+def request(command: Command) -> Request:
+    """How a command is said over HTTP.
+
+    Raises:
+        AuthorizationUnavailable: the submit would be larger than any server accepts.
+    """
+    match command:
+        case Submit(action, key, nonce):
+            body = strictjson.write(_submission(action, nonce))
+            if len(body) > MAX_BODY:
+                raise AuthorizationUnavailable(
+                    f"The request for {action.action_type!r} has {len(body):,} bytes; a Center reads {MAX_BODY:,}.",
+                    reason_code="too_large",
+                    next_step="Pass the bulk by reference (a path, an id) instead of as an argument.",
+                )
+            return _post(SUBMIT_PATH, body, key)
+        case Await(action_id, hold):
+            headers = {"Prefer": f"wait={math.ceil(hold)}"} if hold > 0 else {}
+            return Request("GET", _path(action_id, "status"), headers, None)
+        case Claim(action_id, digest, nonce):
+            body = strictjson.write({"digest": digest, "nonce": nonce})
+            return _post(_path(action_id, "claim"), body, f"claim-{nonce}")
+        case Report(action_id, nonce, outcome):
+            body = strictjson.write(
+                {
+                    "nonce": nonce,
+                    "outcome": outcome.status.value,
+                    "error_type": outcome.error_type,
+                    "duration_ms": round(outcome.duration * 1000),
+                    "notes": list(outcome.notes),
+                }
+            )
+            return _post(_path(action_id, "outcome"), body, f"outcome-{outcome.status.value}-{nonce}")
+        case Withdraw(action_id, reason):
+            body = strictjson.write({"reason": reason})
+            return _post(_path(action_id, "withdraw"), body, f"withdraw-{action_id}")
+
+
+def answer(command: Command, status: int, headers: Mapping[str, str], body: bytes) -> Decision:
+    """What an HTTP answer to ``command`` says. ``headers`` has lower-case names.
+
+    Raises:
+        AuthorizationUnavailable: anything but a well-formed answer about the action that was asked for.
+    """
+    refused = status == 409 and not isinstance(command, Submit)
+    if status != 200 and not refused:
+        raise _fault(status, headers, body)
+    decision = _decision(_answer(body), headers)
+    asked = None if isinstance(command, Submit) else command.action_id
+    if asked is not None and decision.action_id != asked:
+        raise _nonsense(f"is about action {decision.action_id}, not {asked}")
+    return decision
+
+
+def _submission(action: Action, nonce: str) -> dict[str, object]:
+    code = action.code
+    body: dict[str, object] = {
+        "agent_id": action.agent_id,
+        "action_type": action.action_type,
+        "description": action.description,
+        "tool_name": action.tool_name,
+        "action_details": dict(action.parameters),
+        "extra_data": {
+            "clearance": {
+                "v": 1,
+                "digest": action.digest,
+                "parameters_shown": {path: list(counts) for path, counts in action.abridged.items()},
+                "redacted": list(action.redacted),
+                "decide_within_s": action.decide_within,
+                "run_within_s": action.run_within,
+                "claim": bool(nonce),
+                "nonce": nonce,
+                "reasoning": action.reasoning,
+                "call": {"module": code.module, "qualname": code.qualname, "kind": code.kind} if code else None,
+            }
+        },
+    }
+    if action.resource is not None:
+        body["resource"] = action.resource
+    if action.context:
+        body["context"] = dict(action.context)
+    return body
+
+
+def _path(action_id: str, end: str) -> str:
+    if not (action_id.isascii() and action_id.isdigit()):
+        raise _nonsense("has an id that is no number")
+    return f"{ACTION_PATH.format(id=action_id)}/{end}"
+
+
+def _post(path: str, body: bytes, key: str) -> Request:
+    return Request("POST", path, {"Content-Type": "application/json", "Idempotency-Key": key}, body)
+
+
+def _answer(body: bytes) -> Answer:
+    try:
+        return _schema().validate_python(strictjson.read(body))
+    except strictjson.NotJson as error:
+        raise _nonsense(f"is {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise _nonsense(f"does not have the expected form: {where}: {first['msg']}") from None
+
+
+def _decision(answer: Answer, headers: Mapping[str, str]) -> Decision:
+    ids = {answer.get("id"), answer.get("action_id")} - {None}
+    if len(ids) != 1:
+        raise _nonsense("has no id" if not ids else "has two different ids")
+    return Decision(
+        action_id=str(ids.pop()),
+        status=_status(answer),
+        reason=answer.get("reason") or "",
+        reason_code=answer.get("reason_code") or "",
+        decided_by=answer.get("decided_by"),
+        decided_at=_time(answer.get("decided_at")),
+        channel=answer.get("channel"),
+        risk_score=answer.get("risk_score"),
+        risk_level=answer.get("risk_level"),
+        decide_by=_time(answer.get("expires_at")),
+        nonce=answer.get("nonce"),
+        offers=frozenset(answer.get("links") or ()) & frozenset(LINKS),
+        retry_after=_retry_after(headers),
+    )
+
+
+def _status(answer: Answer) -> Status:
+    """The one status that everything in the answer agrees on."""
+    word = answer["status"]
+    status = HEARD.get(word)
+    if status is None:
+        raise _nonsense(f"has a status that is not known ({word[:40]!r})")
+    said = answer.get("decision")
+    if said is not None and said != DECISIONS.get(SPOKEN[status], SPOKEN[status]):
+        raise _nonsense(f"contradicts itself: status {word!r}, decision {said[:40]!r}")
+    exact = answer.get("lifecycle")
+    if exact is None:
+        return status
+    if exact not in Status._value2member_map_ or SPOKEN[Status(exact)] != SPOKEN[status]:
+        raise _nonsense(f"contradicts itself: status {word!r}, lifecycle {exact[:40]!r}")
+    return Status(exact)
+
+
+def _time(text: str | None) -> datetime | None:
+    """A time that is only shown; one that cannot be read is left out."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server wants to be left alone: given so, or as a date against its own clock."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def _nonsense(problem: str) -> AuthorizationUnavailable:
+    return AuthorizationUnavailable(
+        f"The Center's answer cannot be trusted: it {problem}.",
+        reason_code="bad_answer",
+        next_step="Check that OWKAI_API_URL is the address of an Authorization Center (`clearance check`).",
+    )
+
+
+_FAULTS: Mapping[int, tuple[str, str, str]] = {
+    401: ("bad_key", "does not accept the API key", "Check OWKAI_API_KEY; keys can be revoked and can expire."),
+    403: ("forbidden", "does not let this key do that", "Ask for a key with the right role."),
+    404: ("not_found", "does not know this route or action", "Check OWKAI_API_URL (`clearance check`)."),
+    409: ("in_flight", "is still busy with the same request", "Try again in a moment."),
+    410: ("gone", "no longer has this action", "Ask again."),
+    413: ("too_large", "finds the request too large", "Pass the bulk by reference (a path, an id)."),
+    422: ("rejected", "cannot accept the request", "See its words above; the guard's arguments may need a change."),
+    429: ("rate_limited", "has had too many requests", "Slow down; the limit is the Center's to raise."),
+}
+
+
+def _fault(status: int, headers: Mapping[str, str], body: bytes) -> AuthorizationUnavailable:
+    if 300 <= status < 400:
+        code, what, next_step = "redirect", "wants to send us to another address", "Set OWKAI_API_URL to that address."
+    elif status >= 500:
+        code, what, next_step = (
+            "server_error",
+            "failed",
+            "Its log has the cause; `clearance check` tests the way there.",
+        )
+    else:
+        unexpected = ("bad_answer", "gave an answer that has no meaning here", "Check OWKAI_API_URL.")
+        code, what, next_step = _FAULTS.get(status, unexpected)
+    return AuthorizationUnavailable(
+        f"The Center {what} (HTTP {status}{_detail(body)}).",
+        reason_code=code,
+        next_step=next_step,
+        transient=status in (409, 429) or status >= 500,
+        retry_after=_retry_after(headers),
+    )
+
+
+def _detail(body: bytes) -> str:
+    """The server's own sentence, if it gave one; its text is data, so it is quoted and cut."""
+    try:
+        value: Json | Any = strictjson.read(body)
+    except strictjson.NotJson:
+        return ""
+    detail = value.get("detail") if isinstance(value, dict) else None
+    return f": {detail[:300]!r}" if isinstance(detail, str) and detail else ""

@@ -1,0 +1,70 @@
+"""JSON from somebody else: read strictly or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import NoReturn
+
+from clearance.models import Json
+
+
+class NotJson(ValueError):
+    """The bytes are not one JSON text that means one thing."""
+
+
+def read(data: bytes, *, max_depth: int = 32) -> Json:
+    """Parse UTF-8 JSON; refuses duplicate keys, NaN and infinities, and nesting over ``max_depth``.
+
+    Raises:
+        NotJson: with what is wrong, never with the text itself.
+    """
+    try:
+        value: Json = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+        )
+    except NotJson:
+        raise
+    except RecursionError:
+        raise NotJson(f"nested deeper than {max_depth} levels") from None
+    except ValueError as error:
+        raise NotJson(f"not JSON ({type(error).__name__})") from None
+    if _depth(value, max_depth) > max_depth:
+        raise NotJson(f"nested deeper than {max_depth} levels")
+    return value
+
+
+def write(value: object) -> bytes:
+    """Compact UTF-8 JSON; refuses what JSON cannot say."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotJson("a key stands twice in one object")
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise NotJson(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise NotJson("a number is too large")
+    return number
+
+
+def _depth(value: Json, limit: int) -> int:
+    """How deep the value is nested; stops counting one past the limit."""
+    level, layer = 0, [value]
+    while layer and level <= limit:
+        layer = [inner for outer in layer if isinstance(outer, (dict, list)) for inner in _inside(outer)]
+        level += 1
+    return level - 1
+
+
+def _inside(outer: dict[str, Json] | list[Json]) -> list[Json]:
+    return list(outer.values()) if isinstance(outer, dict) else outer
