@@ -13,6 +13,7 @@ import hmac
 import math
 import sys
 from base64 import b64encode, urlsafe_b64encode
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum, Flag
@@ -120,7 +121,7 @@ class Walk:
             value_bytes: Pieces = []
             inner = f"{path}.{key}" if type(key) is str else f"{path}[{key!r:.40}]"
             key_shown = self.value(key, f"{path} (key)", depth + 1, key_bytes)
-            name = key if type(key) is str else ""
+            name = key_shown if isinstance(key_shown, str) else ""
             shown.append((key_shown, self.named(name, value, inner, depth + 1, value_bytes)))
             spelled.append((b"".join(key_bytes), b"".join(value_bytes)))
         if not ordered:
@@ -132,7 +133,8 @@ class Walk:
         if len(shown) > SHOWN_ITEMS:
             self.view.abridged[path] = (SHOWN_ITEMS, len(shown))
             shown = shown[:SHOWN_ITEMS]
-        if all(type(key) is str for key in mapping):
+        # Two keys that differ only past what is shown of them must not become one.
+        if all(type(key) is str for key in mapping) and len({str(key) for key, _ in shown}) == len(shown):
             return {str(key): value for key, value in shown}
         return [[key, value] for key, value in shown]
 
@@ -154,6 +156,10 @@ def _tagged(tag: bytes, text: str) -> bytes:
 
 def _typed_text(value: object, text: str, out: Pieces) -> None:
     out += (_tagged(b"x", _name(type(value))), _tagged(b"s", text))
+
+
+def _unwritable(path: str) -> UnserializableArgument:
+    return UnserializableArgument(path, "has no exact text (a lone surrogate, or more digits than Python writes)")
 
 
 def _none(_walk: Walk, _value: None, _path: str, _depth: int, out: Pieces) -> None:
@@ -221,9 +227,13 @@ def _date(_walk: Walk, value: date | timedelta, _path: str, _depth: int, out: Pi
     return str(value)
 
 
-def _datetime(_walk: Walk, value: datetime | time, _path: str, _depth: int, out: Pieces) -> str:
-    # The offset alone does not tell a zone from a fixed offset, nor the first 02:30 from the second.
-    _typed_text(value, f"{value.isoformat()} {value.fold} {value.tzinfo!s}", out)
+def _datetime(_walk: Walk, value: datetime | time, path: str, _depth: int, out: Pieces) -> str:
+    # The offset alone does not tell a zone from a fixed offset of the same name, nor the first 02:30 from the second.
+    zone = f"{_name(type(value.tzinfo))} {value.tzinfo}"
+    try:
+        _typed_text(value, f"{value.isoformat()} {value.fold} {zone}", out)
+    except ValueError:
+        raise _unwritable(path) from None
     return value.isoformat()
 
 
@@ -248,8 +258,11 @@ _WRITERS: dict[type, Writer] = {
 
 
 def _text(walk: Walk, value: object, path: str, _depth: int, out: Pieces) -> str:
-    text = str(value)
-    _typed_text(value, text, out)
+    try:
+        text = str(value)
+        _typed_text(value, text, out)
+    except ValueError:
+        raise _unwritable(path) from None
     return walk.view.text(text, path)
 
 
@@ -327,6 +340,13 @@ _STDLIB: tuple[tuple[str, str, Writer], ...] = (
 )
 
 
+# What such a class inherits from one of these is in none of its fields.
+_CARRIERS = (
+    *(str, bytes, bytearray, int, float, complex, list, dict, set, frozenset, tuple, deque),
+    *(date, time, timedelta, BaseException),
+)
+
+
 def _writer_for(cls: type) -> Writer | None:
     """The writer for a class that is not among the commonest; None if it has no canonical form."""
     for module, name, writer in _STDLIB:
@@ -340,5 +360,5 @@ def _writer_for(cls: type) -> Writer | None:
     if hasattr(cls, "get_secret_value"):
         return _secret_holder
     if any(hasattr(cls, mark) for mark in ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__")):
-        return None if issubclass(cls, (str, bytes, int, float, list, dict, set, tuple)) else _object
+        return None if issubclass(cls, _CARRIERS) else _object
     return None

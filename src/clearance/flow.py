@@ -39,6 +39,8 @@ CLAIM_WITHIN = 10.0
 """Seconds to get an answer to a claim, retries included; after them the call is refused."""
 WITHDRAW_WITHIN = 1.0
 """Seconds that a withdrawal may delay whatever interrupted the wait."""
+ALREADY_EXECUTED = "already_executed"
+"""The reason code of a late poll: the approval was spent, and not by whoever asks."""
 REPORT_WITHIN = 2.0
 """Seconds that reporting an outcome may take; it never changes what the body returned."""
 
@@ -130,7 +132,7 @@ def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) 
             decision = _same_action(asked, answer)
             # A server that holds answers paces us; one that answered at once, or never holds, is paced by us.
             if decision.status is Status.PENDING and terms.now() - started < hold / 2 + FIRST_PAUSE / 2:
-                wanted = decision.retry_after if decision.retry_after is not None else _jittered(pause, terms)
+                wanted = decision.retry_after or _jittered(pause, terms)
                 yield Pause(max(0.0, min(wanted, deadline - terms.now(), LONGEST_RETRY_AFTER)))
                 pause = min(pause * 1.5, LONGEST_PAUSE)
     except BaseException as interruption:
@@ -198,13 +200,14 @@ def _is_ours(decision: Decision, terms: Terms) -> bool:
 
 
 def _same_action(asked: Decision, answer: Decision) -> Decision:
+    """The answer, if it is about this action. What the server can do it said on submit, and cannot take back."""
     if answer.action_id != asked.action_id:
         raise AuthorizationUnavailable(
             f"The Center answered about action {answer.action_id} when asked about {asked.action_id}.",
             reason_code="bad_answer",
             next_step="Do not trust this address; check what stands between here and the Center.",
         )
-    return answer
+    return replace(answer, offers=asked.offers | answer.offers)
 
 
 def _grant(action: Action, decision: Decision, terms: Terms, assurance: str) -> Grant:
@@ -223,7 +226,7 @@ def _why(interruption: BaseException) -> str:
 
 def _refuse(action: Action, decision: Decision) -> NoReturn:
     what = f"{action.action_type!r} ({action.tool_name}), action {decision.action_id},"
-    because = f": {decision.reason}" if decision.reason else ""
+    because = f": {decision.reason.rstrip('.')}" if decision.reason else ""
     code = decision.reason_code or decision.status.value
     if decision.status is Status.EXPIRED:
         raise ActionUndecided(
@@ -233,7 +236,7 @@ def _refuse(action: Action, decision: Decision) -> NoReturn:
             action=action,
             decision=decision,
         )
-    if decision.status in lifecycle.CLAIMED:
+    if decision.status in lifecycle.CLAIMED or decision.reason_code == ALREADY_EXECUTED:
         raise AlreadyClaimed(
             f"The approval of {what} was already spent by another run.",
             next_step="Look up what that run did before asking again.",

@@ -7,10 +7,11 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from clearance import drivers, flow, settings
-from clearance.errors import ActionChanged, AuthorizationError, ConfigurationError
+from clearance.errors import ActionChanged, AuthorizationError, ConfigurationError, UnserializableArgument
 from clearance.models import Action, Grant, Outcome, Status
 
 log = logging.getLogger("clearance")
@@ -90,8 +91,11 @@ class Gate:
         return flow.authorization(self._action, self._terms)
 
     def _changed(self) -> ActionChanged | None:
-        if self._digest_now is None or self._digest_now() == self._action.digest:
+        if self._digest_now is None:
             return None
+        with suppress(UnserializableArgument):  # what cannot even be digested any more has changed, too
+            if self._digest_now() == self._action.digest:
+                return None
         return ActionChanged(
             f"The arguments of {self._action.action_type!r} ({self._action.tool_name}) changed after they were shown.",
             next_step="Do not change objects that a pending call holds; then ask again.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import requests
 import requests.adapters
 import requests.exceptions
+import urllib3.exceptions
 
 from clearance.commands import Command
 from clearance.models import Decision
@@ -79,9 +79,9 @@ class HttpTransport:
                 return response.status_code, {k.lower(): v for k, v in response.headers.items()}, content
         except requests.exceptions.SSLError as error:
             raise self.origin.untrusted(error) from error
-        except requests.exceptions.Timeout as error:
+        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise self.origin.timed_out() from error
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self.origin.unreachable(error) from error
 
     def close(self) -> None:
@@ -101,12 +101,13 @@ class HttpTransport:
 
     def _limited(self, response: requests.Response, deadline: float) -> bytes:
         received = bytearray()
-        chunks: Iterator[bytes] = response.iter_content(16 * 1024)
-        for chunk in chunks:
+        # A read1() returns what has come; a read() would sit out a server that drips.
+        read = getattr(response.raw, "read1", response.raw.read)
+        while chunk := read(16 * 1024, decode_content=False):
             received += chunk
             if len(received) > MAX_ANSWER:
                 raise self.origin.too_long(MAX_ANSWER)
-            if time.monotonic() > deadline:  # a server that drips keeps every single read short
+            if time.monotonic() > deadline:
                 raise self.origin.timed_out()
         return bytes(received)
 

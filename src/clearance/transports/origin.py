@@ -26,8 +26,7 @@ class Origin:
         self._key = _printable(api_key)
         self.ca_bundle = ca_bundle
         self._tls: ssl.SSLContext | None = None
-        # Secrets in arguments are hashed under a key that the Center never has: it keeps only a hash of ours.
-        self.binding_key = hmac.digest(api_key.encode(), b"clearance: secrets in arguments", hashlib.sha256)
+        self.binding_key = binding_key(api_key)
 
     def __repr__(self) -> str:
         return f"Origin({self.url!r})"
@@ -101,6 +100,11 @@ class Origin:
         )
 
 
+def binding_key(api_key: str) -> bytes:
+    """The key for the hashes of secret arguments. A Center never has it: it keeps only a hash of the API key."""
+    return hmac.digest(api_key.encode(), b"clearance: secrets in arguments", hashlib.sha256)
+
+
 def is_loopback(host: str) -> bool:
     """Is this host name or address this machine itself?"""
     if host == "localhost":
@@ -117,7 +121,7 @@ def _checked(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigurationError(
             "The Center's address is not a plain http(s) address.",
             next_step="Set OWKAI_API_URL to something like https://center.example.com",

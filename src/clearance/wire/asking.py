@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from clearance.commands import Await, Claim, Command, Report, Submit, Withdraw
 from clearance.errors import AuthorizationUnavailable
@@ -29,6 +30,7 @@ class Request:
     body: bytes | None
 
 
+@with_config(ConfigDict(strict=True))
 class Answer(TypedDict):
     """What is read of a decision; anything else in it is left alone."""
 
@@ -51,7 +53,7 @@ class Answer(TypedDict):
 
 @cache
 def _schema() -> TypeAdapter[Answer]:
-    return TypeAdapter(Answer, config={"strict": True})
+    return TypeAdapter(Answer)
 
 
 def request(command: Command) -> Request:
@@ -98,14 +100,30 @@ def answer(command: Command, status: int, headers: Mapping[str, str], body: byte
     Raises:
         AuthorizationUnavailable: anything but a well-formed answer about the action that was asked for.
     """
-    refused = status == 409 and not isinstance(command, Submit)
+    refused = status == 409 and isinstance(command, (Claim, Report, Withdraw))
     if status != 200 and not refused:
         raise _fault(status, headers, body)
     decision = _decision(_answer(body), headers)
+    if refused:  # it says how the action stands, but is never the yes to a claim, whatever nonce it repeats
+        decision = replace(decision, nonce=None)
     asked = None if isinstance(command, Submit) else command.action_id
     if asked is not None and decision.action_id != asked:
         raise _nonsense(f"is about action {decision.action_id}, not {asked}")
     return decision
+
+
+def value(status: int, headers: Mapping[str, str], body: bytes) -> Json:
+    """The JSON of an answer that is no decision.
+
+    Raises:
+        AuthorizationUnavailable: the server refused, failed, or did not answer in JSON.
+    """
+    if status != 200:
+        raise _fault(status, headers, body)
+    try:
+        return strictjson.read(body)
+    except strictjson.NotJson as error:
+        raise _nonsense(f"is {error}") from None
 
 
 def _submission(action: Action, nonce: str) -> dict[str, object]:
@@ -215,7 +233,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return float(text[:9])
     try:
         wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return max(0.0, wait.total_seconds())
 

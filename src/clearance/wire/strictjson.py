@@ -31,12 +31,22 @@ def read(data: bytes, *, max_depth: int = 32) -> Json:
         raise NotJson(f"not JSON ({type(error).__name__})") from None
     if _depth(value, max_depth) > max_depth:
         raise NotJson(f"nested deeper than {max_depth} levels")
+    if b"\\u" in data and not _is_text(value):
+        raise NotJson("text with half a character in it (a lone surrogate)")
     return value
 
 
 def write(value: object) -> bytes:
     """Compact UTF-8 JSON; refuses what JSON cannot say."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+
+
+def _is_text(value: Json) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -1,0 +1,191 @@
+"""The REST counter: one function a route, each one transaction at the desk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from clearance._version import __version__
+from clearance.center import keys, telling
+from clearance.center.records import Principal, Record, Submission
+from clearance.center.service import Center
+from clearance.center.store.base import Tx
+from clearance.models import Status
+from clearance.wire import answering
+from clearance.wire.answering import Unreadable
+from clearance.wire.vocabulary import HEARD
+
+Endpoint: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+MOST_LISTED = 500
+"""Actions that one list answers at most."""
+
+
+def center_of(request: Request) -> Center:
+    """The Center that this application serves."""
+    center: Center = request.app.state.center
+    return center
+
+
+def presented_key(request: Request) -> str | None:
+    """The API key, from either header."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key")
+
+
+async def at_the_desk(request: Request, work: Callable[[Tx, Principal], Record]) -> Record:
+    """Run one piece of desk work in one transaction, as whoever's key was presented."""
+    key = presented_key(request)
+    return await center_of(request).ado(lambda tx: work(tx, keys.principal(tx, key)))
+
+
+def action_id(request: Request) -> int:
+    """The action that the path names."""
+    text = request.path_params["id"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Unreadable("The action's id must be a number")
+    return int(text)
+
+
+async def health(_request: Request) -> Response:
+    """Is the Center up? Needs no key."""
+    return JSONResponse({"status": "healthy", "version": __version__})
+
+
+async def deployment_info(request: Request) -> Response:
+    """Which Center this is. Needs a valid key: clients verify theirs here."""
+    key = presented_key(request)
+    who = await center_of(request).ado(lambda tx: keys.principal(tx, key))
+    body = {"version": __version__, "name": "Clearance Center", "environment": "embedded", "role": who.role.value}
+    return JSONResponse(body)
+
+
+async def submit(request: Request) -> Response:
+    """Ask."""
+    started = time.perf_counter()
+    said = answering.submit(await request.body())
+    key = answering.idempotency_key(request.headers.get("idempotency-key"))
+    desk = center_of(request).desk
+    submission = Submission(said.action, key, said.nonce, said.claims)
+    record = await at_the_desk(request, lambda tx, who: desk.submit(tx, who, submission))
+    took = round((time.perf_counter() - started) * 1000)
+    return JSONResponse(telling.submitted(record, said.nonce, desk.policy.clear_up_to, took))
+
+
+async def status(request: Request) -> Response:
+    """How an action stands; with ``Prefer: wait=N``, as soon as it is decided or N seconds have passed."""
+    center, wanted, key = center_of(request), action_id(request), presented_key(request)
+    seconds = answering.wait_of(request.headers.get("prefer"))
+
+    def read(tx: Tx) -> Record:
+        return center.desk.read(tx, keys.principal(tx, key), wanted)
+
+    record = await center.settled(read, wanted, seconds)
+    headers = {"Preference-Applied": f"wait={seconds}"} if seconds else {}
+    return JSONResponse(telling.status_of(record), headers=headers)
+
+
+async def details(request: Request) -> Response:
+    """All there is to know about an action."""
+    desk, wanted = center_of(request).desk, action_id(request)
+    record = await at_the_desk(request, lambda tx, who: desk.read(tx, who, wanted))
+    return JSONResponse(telling.details(record))
+
+
+async def listing(request: Request) -> Response:
+    """Actions, newest first."""
+    center, key = center_of(request), presented_key(request)
+    limit = min(_number(request, "limit", 50), MOST_LISTED)
+    offset = _number(request, "offset", 0)
+    word = request.query_params.get("status_filter") or request.query_params.get("status")
+    wanted = _status(word) if word else None
+
+    def find(tx: Tx) -> list[Record]:
+        who = keys.principal(tx, key)
+        return center.desk.list(tx, who, status=wanted, limit=limit, offset=offset)
+
+    return JSONResponse([telling.details(record) for record in await center.ado(find)])
+
+
+async def approve(request: Request) -> Response:
+    """Clear a pending action."""
+    return await _decide(request, approve=True)
+
+
+async def reject(request: Request) -> Response:
+    """Refuse a pending action."""
+    return await _decide(request, approve=False)
+
+
+async def approve_all(request: Request) -> Response:
+    """Clear everything pending of the given risk levels (low and medium only)."""
+    center, key = center_of(request), presented_key(request)
+    levels = frozenset(answering.parse(answering.BulkBody, await request.body())["risk_levels"])
+    cleared = await center.ado(lambda tx: center.desk.decide_all(tx, keys.principal(tx, key), levels))
+    return JSONResponse({"approved": [record.id for record in cleared]})
+
+
+async def claim(request: Request) -> Response:
+    """Spend an approval."""
+    desk, wanted = center_of(request).desk, action_id(request)
+    said = answering.parse(answering.ClaimBody, await request.body())
+    record = await at_the_desk(request, lambda tx, who: desk.claim(tx, who, wanted, said["digest"], said["nonce"]))
+    return JSONResponse(telling.claim_of(record))
+
+
+async def outcome(request: Request) -> Response:
+    """Take the outcome of a claimed action."""
+    desk, wanted = center_of(request).desk, action_id(request)
+    nonce, said = answering.outcome(await request.body())
+    record = await at_the_desk(request, lambda tx, who: desk.report(tx, who, wanted, nonce, said))
+    return JSONResponse(telling.claim_of(record))
+
+
+async def withdraw(request: Request) -> Response:
+    """Close one's own request."""
+    desk, wanted = center_of(request).desk, action_id(request)
+    reason = answering.parse(answering.ReasonBody, await request.body()).get("reason") or ""
+    record = await at_the_desk(request, lambda tx, who: desk.withdraw(tx, who, wanted, reason))
+    return JSONResponse(telling.claim_of(record))
+
+
+async def _decide(request: Request, *, approve: bool) -> Response:
+    desk, wanted = center_of(request).desk, action_id(request)
+    reason = answering.parse(answering.ReasonBody, await request.body()).get("reason") or ""
+    record = await at_the_desk(request, lambda tx, who: desk.decide(tx, who, wanted, approve=approve, reason=reason))
+    return JSONResponse(telling.details(record))
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Unreadable(f"{name} must be a number")
+    return int(text)
+
+
+def _status(word: str) -> Status:
+    try:
+        return HEARD[word] if word in HEARD else Status(word)
+    except ValueError:
+        raise Unreadable("status_filter is no status that is known here") from None
+
+
+_ACTION = "/api/v1/actions/{id}"
+ROUTES = [
+    Route("/health", health, methods=["GET"]),
+    Route("/api/deployment-info", deployment_info, methods=["GET"]),
+    Route("/api/v1/actions/submit", submit, methods=["POST"]),
+    Route("/api/v1/actions/approve-all", approve_all, methods=["POST"]),
+    Route("/api/v1/actions", listing, methods=["GET"]),
+    Route(_ACTION, details, methods=["GET"]),
+    Route(f"{_ACTION}/status", status, methods=["GET"]),
+    Route(f"{_ACTION}/approve", approve, methods=["POST"]),
+    Route(f"{_ACTION}/reject", reject, methods=["POST"]),
+    Route(f"{_ACTION}/claim", claim, methods=["POST"]),
+    Route(f"{_ACTION}/outcome", outcome, methods=["POST"]),
+    Route(f"{_ACTION}/withdraw", withdraw, methods=["POST"]),
+]

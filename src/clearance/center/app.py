@@ -1,0 +1,93 @@
+"""The web application: the routes of the API and the inbox, and what each refusal looks like outside."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Collection
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from clearance.center import api, telling
+from clearance.center.inbox import pages
+from clearance.center.limits import Limits
+from clearance.center.records import (
+    Conflict,
+    DeskError,
+    Forbidden,
+    Invalid,
+    NotAuthenticated,
+    NotFound,
+    StoreUnavailable,
+)
+from clearance.center.service import Center
+from clearance.wire.answering import Unreadable
+
+log = logging.getLogger("clearance.center")
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_STATUS: dict[type[DeskError], int] = {
+    NotAuthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+}
+
+
+def application(center: Center, hosts: Collection[str] = LOOPBACK_HOSTS) -> Starlette:
+    """The Center's ASGI application, answering to these host names."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with center.sweeping():
+            yield
+
+    app = Starlette(
+        routes=[*api.ROUTES, *pages.ROUTES],
+        middleware=[Middleware(Limits, hosts=hosts)],
+        exception_handlers={
+            DeskError: _refused,
+            Unreadable: _unreadable,
+            StoreUnavailable: _unavailable,
+            HTTPException: _http,
+            Exception: _broken,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.center = center
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DeskError)
+    if isinstance(error, NotAuthenticated) and pages.is_page(request):
+        return RedirectResponse("/sign-in", 303)
+    status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
+    told = telling.claim_of(error.record) | {"nonce": None} if error.record is not None else {}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({**told, "detail": error.detail}, status, headers=headers)
+
+
+async def _unreadable(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": str(error)}, 422)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreUnavailable)
+    log.error("The store failed: %s", error)
+    return JSONResponse({"detail": "The store is not available; nothing was changed"}, 507 if error.full else 503)
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"detail": "The Center failed; its log has the cause"}, 500)

@@ -1,0 +1,321 @@
+"""The desk: moves actions through the lifecycle. It knows no HTTP and no SQL.
+
+Every function runs inside one transaction. A state change and its audit entry are made in one place
+(`Desk._move`), so that neither can be without the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from clearance import lifecycle
+from clearance.center.policy import Effect, Policy
+from clearance.center.records import (
+    Conflict,
+    DeskError,
+    Entry,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Principal,
+    Record,
+    Submission,
+)
+from clearance.center.store.base import Tx
+from clearance.lifecycle import Event
+from clearance.models import Outcome, Status
+
+SECOND = 1_000_000
+"""Microseconds."""
+LONGEST_DECIDE_WITHIN = 30 * 24 * 3600.0
+LONGEST_RUN_WITHIN = 14 * 24 * 3600.0
+RUN_FOR = 3600.0
+"""Seconds after a claim until an action without an outcome counts as unknown."""
+REPEAT_CLAIM_WITHIN = 60.0
+"""Seconds in which the same nonce gets the same yes again."""
+LONGEST_REASON = 2_000
+"""Characters of a reason."""
+
+
+class Desk:
+    """Decides, keeps and answers for actions.
+
+    Args:
+        policy: what needs no person and what none may allow.
+        now: the Center's clock, in microseconds since 1970.
+    """
+
+    def __init__(self, policy: Policy, now: Callable[[], int]) -> None:
+        self.policy = policy
+        self.now = now
+
+    def submit(self, tx: Tx, who: Principal, submission: Submission) -> Record:
+        """Take in an action: the policy clears it, refuses it, or leaves it to a person.
+
+        The same idempotency key again is the same action, however it stands by now.
+
+        Raises:
+            Invalid: the same key came with another body, or a time is out of bounds.
+        """
+        fingerprint = _fingerprint(submission)
+        if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
+            if known.fingerprint != fingerprint:
+                raise Invalid("This Idempotency-Key was already used for another request")
+            return self._settled(tx, known)
+        now, action = self.now(), submission.action
+        _bounded("decide_within_s", action.decide_within, LONGEST_DECIDE_WITHIN)
+        _bounded("run_within_s", action.run_within, LONGEST_RUN_WITHIN)
+        verdict = self.policy.judge(action)
+        record = tx.add_action(
+            Record(
+                action=action,
+                requester=who.id,
+                requester_name=who.name,
+                fingerprint=fingerprint,
+                created_at=now,
+                decide_by=now + round(action.decide_within * SECOND),
+                correlation_id=str(uuid.uuid4()),
+                policy_version=self.policy.version,
+                key=submission.key,
+                claims=submission.claims,
+                risk_score=verdict.risk_score,
+                risk_level=verdict.risk_level,
+                factors=verdict.factors,
+                rule=verdict.rule,
+            )
+        )
+        tx.append(Entry(now, "submit", who.id, record.id, Status.PENDING, _facts(record)))
+        if verdict.effect is Effect.ASK:
+            return record
+        event = Event.APPROVE if verdict.effect is Effect.ALLOW else Event.DENY
+        actor = f"policy:{verdict.rule}@{self.policy.version}"
+        record = self._decided(tx, record, event, actor, actor, verdict.reason, "policy", "policy")
+        if record.status is Status.APPROVED and submission.claims and submission.nonce:
+            return self._claimed(tx, record, who, submission.nonce)
+        return self._mark_read(tx, record)
+
+    def read(self, tx: Tx, who: Principal, action_id: int) -> Record:
+        """How an action stands, after whatever time has done to it.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+        """
+        record = self._settled(tx, self._find(tx, who, action_id))
+        return self._mark_read(tx, record) if record.requester == who.id else record
+
+    def decide(
+        self, tx: Tx, who: Principal, action_id: int, *, approve: bool, reason: str = "", channel: str = "api"
+    ) -> Record:
+        """Approve or refuse a pending action.
+
+        Raises:
+            Forbidden: without the right to decide, or for one's own request.
+            Conflict: it is not pending; the same decision by the same person again is fine.
+        """
+        record = self._settled(tx, self._find(tx, who, action_id))
+        if not who.may_decide:
+            raise Forbidden("This key may not decide; ask for one with the role admin")
+        if record.requester == who.id:
+            raise Forbidden("Nobody decides their own request")
+        event = Event.APPROVE if approve else Event.DENY
+        if record.status is lifecycle.after(Status.PENDING, event) and record.decided_by == who.name:
+            return record
+        self._require(record, event)
+        return self._decided(tx, record, event, who.id, who.name, reason[:LONGEST_REASON], "approver", channel)
+
+    def claim(self, tx: Tx, who: Principal, action_id: int, digest: str, nonce: str) -> Record:
+        """Spend an approval, for the call with this digest. The same nonce gets the same yes for a minute.
+
+        Raises:
+            Conflict: anything else.
+        """
+        record = self._settled(tx, self._own(tx, who, action_id))
+        if record.status is Status.EXECUTING and record.nonce == nonce and self._is_recent(record):
+            return record
+        self._require(record, Event.CLAIM)
+        if not digest or digest != record.action.digest:
+            raise Conflict("The digest is not the one that was approved", record)
+        if record.policy_version != self.policy.version:
+            # Raising would undo the move itself: the caller is shown the record, which refuses by its status.
+            return self._move(tx, record, Event.OUTDATE, who.id, reason="The policy changed after the approval")
+        return self._claimed(tx, record, who, nonce)
+
+    def report(self, tx: Tx, who: Principal, action_id: int, nonce: str, outcome: Outcome) -> Record:
+        """Take the outcome of a claimed action. The first one stands; the same again is fine.
+
+        Raises:
+            Conflict: the nonce is not the claim's, or another outcome stands.
+        """
+        record = self._own(tx, who, action_id)
+        if record.nonce is None or record.nonce != nonce:
+            raise Conflict("This claim is not the one that is being reported on", record)
+        if record.status is outcome.status:
+            return record
+        event = lifecycle.OUTCOMES[outcome.status]
+        self._require(record, event)
+        return self._move(tx, record, event, who.id, outcome=outcome)
+
+    def withdraw(self, tx: Tx, who: Principal, action_id: int, reason: str) -> Record:
+        """Close one's own request before it runs.
+
+        Raises:
+            Conflict: it is claimed or ended.
+        """
+        record = self._settled(tx, self._own(tx, who, action_id))
+        if record.status is Status.WITHDRAWN:
+            return record
+        self._require(record, Event.WITHDRAW)
+        return self._move(tx, record, Event.WITHDRAW, who.id, reason=reason[:LONGEST_REASON], reason_code="withdrawn")
+
+    def decide_all(self, tx: Tx, who: Principal, levels: frozenset[str], channel: str = "api") -> list[Record]:
+        """Approve everything pending of these risk levels that this principal may decide.
+
+        Raises:
+            Forbidden: without the right to decide.
+            Invalid: a level for which one answer for all is not offered.
+        """
+        if not who.may_decide:
+            raise Forbidden("This key may not decide; ask for one with the role admin")
+        if not levels or not levels <= BULK_LEVELS:
+            raise Invalid("Only low and medium risks can be approved together; look at each of the others")
+        waiting = [self._settled(tx, record) for record in tx.actions(statuses=[Status.PENDING], limit=MOST_AT_ONCE)]
+        return [
+            self._decided(tx, record, Event.APPROVE, who.id, who.name, "", "approver", channel)
+            for record in waiting
+            if record.status is Status.PENDING and record.risk_level in levels and record.requester != who.id
+        ]
+
+    def sweep(self, tx: Tx) -> int | None:
+        """Do what time has done to every overdue action; returns when the next one is due."""
+        for record in tx.overdue(self.now()):
+            self._settled(tx, record)
+        return tx.next_deadline()
+
+    def list(
+        self, tx: Tx, who: Principal, *, status: Status | None = None, limit: int = 50, offset: int = 0
+    ) -> list[Record]:
+        """Actions, newest first: all for those who decide, their own for the others."""
+        statuses = None if status is None else [status]
+        requester = None if who.may_decide else who.id
+        found = tx.actions(statuses=statuses, requester=requester, limit=limit, offset=offset)
+        return [self._settled(tx, record) for record in found]
+
+    # Inside
+
+    def _find(self, tx: Tx, who: Principal, action_id: int) -> Record:
+        record = tx.action(action_id)
+        if record is None or not (who.may_decide or record.requester == who.id):
+            raise NotFound(f"Action {action_id} not found")
+        return record
+
+    def _own(self, tx: Tx, who: Principal, action_id: int) -> Record:
+        record = self._find(tx, who, action_id)
+        if record.requester != who.id:
+            raise Forbidden("Only whoever asked can do that")
+        return record
+
+    def _settled(self, tx: Tx, record: Record) -> Record:
+        """The record after whatever time has done to it; a reader and the timer find the same."""
+        now = self.now()
+        match record.status:
+            case Status.PENDING if now >= record.decide_by:
+                reason = "Nobody decided in time"
+                return self._move(tx, record, Event.EXPIRE, "clock", reason=reason, reason_code="expired")
+            case Status.APPROVED if record.run_by is not None and now >= record.run_by:
+                # Who never claims and had read the approval may have run it; nobody can say that it did not.
+                event = Event.LOSE if record.approval_read and not record.claims else Event.LAPSE
+                return self._move(tx, record, event, "clock", reason="approval lapsed", reason_code="lapsed")
+            case Status.EXECUTING if record.run_until is not None and now >= record.run_until:
+                return self._move(tx, record, Event.LOSE, "clock")
+            case _:
+                return record
+
+    def _mark_read(self, tx: Tx, record: Record) -> Record:
+        if record.status is not Status.APPROVED or record.claims or record.approval_read:
+            return record
+        return tx.save_action(replace(record, approval_read=True))
+
+    def _decided(
+        self, tx: Tx, record: Record, event: Event, actor: str, name: str, reason: str, code: str, channel: str
+    ) -> Record:
+        now = self.now()
+        run_by = now + round(record.action.run_within * SECOND) if event is Event.APPROVE else None
+        return self._move(
+            tx,
+            record,
+            event,
+            actor,
+            decided_by=name,
+            decided_at=now,
+            reason=reason,
+            reason_code=code,
+            channel=channel,
+            run_by=run_by,
+        )
+
+    def _claimed(self, tx: Tx, record: Record, who: Principal, nonce: str) -> Record:
+        now = self.now()
+        return self._move(
+            tx, record, Event.CLAIM, who.id, nonce=nonce, claimed_at=now, run_until=now + round(RUN_FOR * SECOND)
+        )
+
+    def _is_recent(self, record: Record) -> bool:
+        return record.claimed_at is not None and self.now() <= record.claimed_at + REPEAT_CLAIM_WITHIN * SECOND
+
+    def _require(self, record: Record, event: Event) -> None:
+        try:
+            lifecycle.after(record.status, event)
+        except lifecycle.IllegalTransition:
+            by = f" by {record.decided_by}" if record.decided_by else ""
+            raise Conflict(f"Action {record.id} is {record.status}{by}; it cannot {event}", record) from None
+
+    def _move(self, tx: Tx, record: Record, event: Event, actor: str, **changes: Any) -> Record:
+        status = lifecycle.after(record.status, event)
+        changed = tx.save_action(replace(record, status=status, **changes))
+        details = {name: value for name, value in changes.items() if name in _AUDITED and value not in (None, "")}
+        if "outcome" in changes:
+            details["outcome"] = {**asdict(changes["outcome"]), "status": status.value}
+        tx.append(Entry(self.now(), event.value, actor, record.id, status, details))
+        return changed
+
+
+BULK_LEVELS = frozenset({"low", "medium"})
+"""Risk levels that may be approved together."""
+MOST_AT_ONCE = 1_000
+"""Actions that one such approval covers at most."""
+_AUDITED = frozenset({"decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until"})
+
+
+def _facts(record: Record) -> dict[str, object]:
+    """What the trail keeps of a submit: enough to tell what was asked, and that it was not changed since."""
+    action = record.action
+    return {
+        "agent_id": action.agent_id,
+        "action_type": action.action_type,
+        "tool_name": action.tool_name,
+        "digest": action.digest,
+        "view": hashlib.sha256(json.dumps(dict(action.parameters), sort_keys=True).encode()).hexdigest(),
+        "decide_by": record.decide_by,
+        "policy": record.policy_version,
+        "rule": record.rule,
+        "risk": record.risk_score,
+    }
+
+
+def _fingerprint(submission: Submission) -> str:
+    """What makes two submits the same: everything but the nonce, which names the worker, not the request."""
+    document = {**asdict(submission), "nonce": None}
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _bounded(name: str, seconds: float, longest: float) -> None:
+    if not 0 < seconds <= longest:
+        raise Invalid(f"{name} must be a number of seconds from 0 to {longest:.0f}")
+
+
+__all__ = ["BULK_LEVELS", "RUN_FOR", "SECOND", "Desk", "DeskError"]

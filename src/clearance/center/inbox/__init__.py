@@ -1,0 +1,1 @@
+"""The approver's page: what waits, what exactly would run, and two buttons."""

@@ -1,0 +1,69 @@
+"""A `Record` as one row: a few columns to search by, the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from clearance.center.records import Factor, Record
+from clearance.models import Action, CodeIdentity, Outcome, Status
+
+_COLUMNS = ("id", "version", "status", "requester", "key")
+
+
+def to_row(record: Record) -> dict[str, Any]:
+    """The values of the row, without its id."""
+    document = asdict(record)
+    for column in _COLUMNS:
+        del document[column]
+    return {
+        "version": record.version,
+        "status": record.status.value,
+        "requester": record.requester,
+        "key": record.key,
+        "due_at": due_at(record),
+        "record": json.dumps(document, separators=(",", ":")),
+    }
+
+
+def from_row(row: Any) -> Record:
+    """The record that a row holds."""
+    document: dict[str, Any] = json.loads(row.record)
+    action = document.pop("action")
+    code = action.pop("code")
+    outcome = document.pop("outcome")
+    factors = document.pop("factors")
+    return Record(
+        **document,
+        id=row.id,
+        version=row.version,
+        status=Status(row.status),
+        requester=row.requester,
+        key=row.key,
+        action=Action(
+            **{
+                **action,
+                "redacted": tuple(action["redacted"]),
+                "abridged": {path: (shown, total) for path, (shown, total) in action["abridged"].items()},
+                "code": CodeIdentity(**code) if code else None,
+            }
+        ),
+        factors=tuple(Factor(**factor) for factor in factors),
+        outcome=Outcome(**{**outcome, "status": Status(outcome["status"]), "notes": tuple(outcome["notes"])})
+        if outcome
+        else None,
+    )
+
+
+def due_at(record: Record) -> int | None:
+    """When something happens to this action by itself: the end of the time it is waiting out now."""
+    match record.status:
+        case Status.PENDING:
+            return record.decide_by
+        case Status.APPROVED:
+            return record.run_by
+        case Status.EXECUTING:
+            return record.run_until
+        case _:
+            return None

@@ -1,0 +1,115 @@
+"""The tables, and the numbered steps that make them. A step and its record share one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    inspect,
+    select,
+    text,
+)
+
+SCHEMA_VERSION = 1
+"""The last step; a database with a later one was made by a newer Clearance."""
+
+metadata = MetaData()
+
+steps = Table("schema_steps", metadata, Column("number", Integer, primary_key=True, autoincrement=False))
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("requester", String(16), nullable=False),
+    Column("key", String(200)),
+    Column("due_at", Integer),
+    Column("record", Text, nullable=False),
+    UniqueConstraint("requester", "key"),
+    Index("actions_by_status", "status", "id"),
+    Index("actions_by_requester", "requester", "id"),
+    Index("actions_due", "due_at"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("revoked_at", Integer),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("principal_id", String(16), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("expires_at", Integer, nullable=False),
+    Column("used", Boolean, nullable=False, default=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("principal_id", String(16), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("form_token", String(64), nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
+
+def _first(connection: Connection) -> None:
+    metadata.create_all(connection)
+    for change in ("UPDATE", "DELETE"):
+        connection.execute(
+            text(
+                f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit "
+                "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+            )
+        )
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _first}
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the database to `SCHEMA_VERSION`, inside the caller's transaction."""
+    done = schema_version(connection)
+    for number in range(done + 1, SCHEMA_VERSION + 1):
+        STEPS[number](connection)
+        connection.execute(steps.insert().values(number=number))
+
+
+def schema_version(connection: Connection) -> int:
+    """The last step that the database has had; 0 for an empty one."""
+    if not inspect(connection).has_table(steps.name):
+        return 0
+    return max(connection.execute(select(steps.c.number)).scalars(), default=0)

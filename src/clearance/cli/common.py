@@ -1,0 +1,52 @@
+"""What the commands share: their options, and errors as plain sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from clearance.center.policy import PolicyError
+from clearance.center.records import DatabaseRefused
+from clearance.center.server import CannotServe
+from clearance.client import Client
+from clearance.errors import AuthorizationError
+from clearance.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ENV_FILE = click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Read OWKAI_* from this file instead of the environment.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the library's errors into a sentence on standard error and exit code 1."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except AuthorizationError as error:
+            raise click.ClickException(f"{error.happened} {error.next_step}".strip()) from None
+        except (DatabaseRefused, PolicyError, CannotServe) as error:
+            raise click.ClickException(str(error)) from None
+
+    return wrapped
+
+
+def client_of(env_file: str | None) -> Client:
+    """A client for the Center that the settings name; an env file that is given wins over the environment."""
+    return Client(Settings.load({}, env_file) if env_file else Settings.load())
+
+
+def say(value: Any, text: str, *, as_json: bool) -> None:
+    """Print either form."""
+    click.echo(json.dumps(value, indent=2) if as_json else text)

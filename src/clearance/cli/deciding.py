@@ -1,0 +1,70 @@
+"""``clearance pending``, ``approve`` and ``deny``: an approver at a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from clearance.center.visible import plain
+from clearance.cli.common import AS_JSON, ENV_FILE, client_of, plain_errors, say
+
+
+@click.command()
+@ENV_FILE
+@AS_JSON
+@plain_errors
+def pending(env_file: str | None, *, as_json: bool) -> None:
+    """List what waits for a decision."""
+    with client_of(env_file) as client:
+        waiting = client.list_actions(status="pending_approval", limit=500)
+    lines = [_line(action) for action in reversed(waiting)]
+    say(waiting, "\n".join(lines) or "Nothing waits for a decision.", as_json=as_json)
+
+
+@click.command()
+@click.argument("action_id", type=int, required=False)
+@click.option("--all", "level", type=click.Choice(["low", "medium"]), help="Approve all up to this risk level.")
+@click.option("--reason", default="", help="Why; the requester is told.")
+@ENV_FILE
+@AS_JSON
+@plain_errors
+def approve(action_id: int | None, level: str | None, reason: str, env_file: str | None, *, as_json: bool) -> None:
+    """Clear the pending action ACTION_ID, or with --all every one up to a risk level."""
+    if (action_id is None) == (level is None):
+        raise click.UsageError("Give an ACTION_ID, or --all low|medium.")
+    with client_of(env_file) as client:
+        if level is not None:
+            ids = client.approve_all(["low"] if level == "low" else ["low", "medium"])
+            say(
+                ids,
+                f"Approved {len(ids)}: {', '.join(map(str, ids))}" if ids else "Nothing to approve.",
+                as_json=as_json,
+            )
+        elif action_id is not None:
+            action = client.approve(action_id, reason)
+            say(action, f"Approved {action_id}: {_what(action)}", as_json=as_json)
+
+
+@click.command()
+@click.argument("action_id", type=int)
+@click.option("--reason", required=True, help="Why; the requester is told.")
+@ENV_FILE
+@AS_JSON
+@plain_errors
+def deny(action_id: int, reason: str, env_file: str | None, *, as_json: bool) -> None:
+    """Refuse the pending action ACTION_ID."""
+    with client_of(env_file) as client:
+        action = client.reject(action_id, reason)
+    say(action, f"Denied {action_id}: {_what(action)}", as_json=as_json)
+
+
+def _what(action: dict[str, Any]) -> str:
+    return f"{action.get('action_type')} ({action.get('tool_name')})"
+
+
+def _line(action: dict[str, Any]) -> str:
+    details = ", ".join(f"{name}={plain(json.dumps(value))}" for name, value in action["action_details"].items())
+    head = f"{action['id']:>6}  {action['risk_level']:<8}  {plain(_what(action))}"
+    return f"{head}  {details}  by {plain(str(action.get('agent_id')))}, until {action.get('expires_at')}"

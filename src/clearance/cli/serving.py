@@ -1,0 +1,119 @@
+"""``clearance center``, ``keys`` and ``audit``: running a Center and looking after its database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from clearance._version import __version__
+from clearance.center import audit as trail
+from clearance.center.records import Principal, Role
+from clearance.center.server import Binding, CenterServer
+from clearance.center.service import Center
+from clearance.cli.common import AS_JSON, plain_errors, say
+
+
+@contextmanager
+def opened(database: str, policy: str | None = None) -> Iterator[Center]:
+    """The Center on this database, for one command."""
+    center = Center.open(database, policy)
+    try:
+        yield center
+    finally:
+        center.close()
+
+
+@click.command("center")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+@click.option("--database", required=True, type=click.Path(dir_okay=False), help="The SQLite file; made if missing.")
+@click.option("--policy", type=click.Path(dir_okay=False), help="The policy file (TOML); default: built in.")
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="PEM file with the certificate.")
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM file with its key.")
+@click.option("--behind-proxy", is_flag=True, help="A proxy in front of it has TLS.")
+@click.option("--public-url", help="The address people use, if it is another.")
+@plain_errors
+def serve_center(database: str, policy: str | None, **binding: Any) -> None:
+    """Run an Authorization Center until it is stopped."""
+    where = Binding(**binding)
+    where.check()
+    with opened(database, policy) as center:
+        server = CenterServer(center, where)
+        has_approver = any(key.role != "user" for key in center.do(lambda tx: tx.keys()))
+        click.echo(f"Clearance Center {__version__} at {server.url}")
+        click.echo(f"Inbox:    {server.url}/   (sign in with an admin key, or: clearance keys sign-in)")
+        click.echo(f"Database: {database}   Policy: {policy or 'built in'} ({center.desk.policy.version})")
+        if not has_approver:
+            click.echo(f"No approver yet: clearance keys create --role admin --database {database}")
+        sys.stdout.flush()
+        server.serve()
+
+
+@click.group()
+def keys() -> None:
+    """Make and list API keys, and sign-in links."""
+
+
+DATABASE = click.option(
+    "--database", required=True, type=click.Path(exists=True, dir_okay=False), help="The Center's SQLite file."
+)
+
+
+@keys.command("create")
+@click.option("--role", required=True, type=click.Choice(["user", "admin", "super_admin"]), help="What it may do.")
+@click.option("--name", default="", help="Whose key it is; shown to approvers and in the audit trail.")
+@click.option("--database", required=True, type=click.Path(dir_okay=False), help="The Center's SQLite file.")
+@plain_errors
+def create_key(role: str, name: str, database: str) -> None:
+    """Make a key and print it: once, and nothing else."""
+    with opened(database) as center:
+        click.echo(center.create_key(Role(role), name))
+
+
+@keys.command("list")
+@DATABASE
+@plain_errors
+def list_keys(database: str) -> None:
+    """List the keys: id, role, name. The keys themselves are not kept."""
+    with opened(database) as center:
+        for key in center.do(lambda tx: tx.keys()):
+            click.echo(f"{key.id}  {key.role.value:<11}  {key.name}{'  (revoked)' if key.revoked_at else ''}")
+
+
+@keys.command("sign-in")
+@click.argument("key_id")
+@DATABASE
+@click.option("--url", default="http://127.0.0.1:8420", show_default=True, help="The Center's address.")
+@plain_errors
+def sign_in(key_id: str, database: str, url: str) -> None:
+    """Print a one-time link that signs the owner of key KEY_ID in to the inbox."""
+    with opened(database) as center:
+        key = center.do(lambda tx: tx.key(key_id))
+        if key is None or key.revoked_at is not None:
+            raise click.ClickException(f"There is no key {key_id!r}; see: clearance keys list --database {database}")
+        token = center.sign_in_token(Principal(key.id, key.name, key.role))
+    click.echo(f"{url.rstrip('/')}/sign-in?token={token}")
+
+
+@click.group()
+def audit() -> None:
+    """Read and verify the audit trail."""
+
+
+@audit.command("verify")
+@DATABASE
+@AS_JSON
+@plain_errors
+def verify_audit(database: str, *, as_json: bool) -> None:
+    """Recompute the whole chain; exit code 1 if anything does not fit."""
+    with opened(database) as center:
+        report = center.do(lambda tx: trail.verify(tx.audit()))
+    found = {"entries": report.entries, "head": report.head, "problem": report.problem}
+    if report.problem:
+        say(found, f"BROKEN after {report.entries} entries: {report.problem}", as_json=as_json)
+        sys.exit(1)
+    say(found, f"Verified {report.entries} entries; head {report.head}", as_json=as_json)

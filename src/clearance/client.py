@@ -1,0 +1,93 @@
+"""The Center's REST API as plain calls, for programs that decide, list and look rather than guard."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any, cast
+
+from clearance.errors import AuthorizationUnavailable
+from clearance.settings import Settings
+from clearance.transports.http import HttpTransport
+from clearance.wire import asking, strictjson
+
+CHECK_TIMEOUT = 10.0
+"""Seconds that a status check may take."""
+CONNECTION_TEST_TIMEOUT = 5.0
+"""Seconds that a connection test may take."""
+
+
+class Client:
+    """Talks to a Center with one key.
+
+    Args:
+        settings: where it is, and the key; default: the ``OWKAI_*`` settings.
+
+    Every method raises `AuthorizationUnavailable` if the Center cannot be reached, does not accept the key or
+    will not do it; the message says which.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.load()
+        self._http = HttpTransport(self.settings.api_url, self.settings.api_key, ca_bundle=self.settings.ca_bundle)
+
+    def test_connection(self) -> dict[str, Any]:
+        """Reach the Center and have the key verified; returns what it says of itself (``version``, ``role``)."""
+        self._call("GET", "/health", timeout=CONNECTION_TEST_TIMEOUT)
+        return self._object("GET", "/api/deployment-info", timeout=CONNECTION_TEST_TIMEOUT)
+
+    def list_actions(self, *, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+        """Actions, newest first; with ``status`` (``pending_approval``, ``denied`` ...) only those."""
+        query = f"?limit={int(limit)}" + (f"&status_filter={status}" if status else "")
+        found = self._call("GET", f"/api/v1/actions{query}")
+        return [cast("dict[str, Any]", item) for item in found] if isinstance(found, list) else []
+
+    def get_action(self, action_id: int) -> dict[str, Any]:
+        """All that is known of one action."""
+        return self._object("GET", f"/api/v1/actions/{int(action_id)}")
+
+    def approve(self, action_id: int, reason: str = "") -> dict[str, Any]:
+        """Clear a pending action."""
+        return self._object("POST", f"/api/v1/actions/{int(action_id)}/approve", {"reason": reason})
+
+    def reject(self, action_id: int, reason: str = "") -> dict[str, Any]:
+        """Refuse a pending action."""
+        return self._object("POST", f"/api/v1/actions/{int(action_id)}/reject", {"reason": reason})
+
+    def approve_all(self, risk_levels: Collection[str]) -> list[int]:
+        """Clear everything pending of these risk levels (``low``, ``medium``); returns the ids."""
+        body = {"risk_levels": sorted(risk_levels)}
+        approved: list[int] = self._object("POST", "/api/v1/actions/approve-all", body)["approved"]
+        return approved
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _object(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, timeout: float = CHECK_TIMEOUT
+    ) -> dict[str, Any]:
+        found = self._call(method, path, body, timeout)
+        if not isinstance(found, dict):
+            raise AuthorizationUnavailable(
+                "The Center's answer cannot be trusted: it is no object.",
+                reason_code="bad_answer",
+                next_step="Check that OWKAI_API_URL is the address of an Authorization Center.",
+            )
+        return found
+
+    def _call(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, timeout: float = CHECK_TIMEOUT
+    ) -> Any:
+        data = None if body is None else strictjson.write(dict(body))
+        headers = {"Content-Type": "application/json"} if data else {}
+        status, answered, content = self._http.exchange(method, path, headers, data, timeout)
+        return asking.value(status, answered, content)

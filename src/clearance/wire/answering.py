@@ -1,0 +1,345 @@
+"""The server's half of the wire: what a client sent -> nouns; a `Decision` -> the JSON that every client reads.
+
+Which field is there for which client is forced by clients that were run; see the contract's eighteen rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from clearance.calls import seal, spell
+from clearance.models import Action, CodeIdentity, Decision, Json, Outcome, Status
+from clearance.redaction import View
+from clearance.wire import strictjson
+from clearance.wire.vocabulary import (
+    ACTION_PATH,
+    API_VERSION,
+    DECISIONS,
+    IDEMPOTENCY_KEY_LENGTH,
+    LINKS,
+    MAX_HOLD,
+    SPOKEN,
+)
+
+T = TypeVar("T")
+POLL_EVERY = 2
+"""Seconds between polls that are suggested to clients that cannot long-poll."""
+DECIDE_WITHIN = 900.0
+RUN_WITHIN = 300.0
+
+ShortText = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=20_000)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Unreadable(ValueError):
+    """The body cannot be meant; the message is the ``detail`` of a 422."""
+
+
+class CallSite(TypedDict, total=False):
+    """Which code asks."""
+
+    module: ShortText
+    qualname: ShortText
+    kind: ShortText
+
+
+class ClearanceExtra(TypedDict, total=False):
+    """What a level 2 client adds under ``extra_data.clearance``."""
+
+    v: int
+    digest: ShortText
+    parameters_shown: dict[str, tuple[int, int]]
+    redacted: list[str]
+    decide_within_s: Seconds
+    run_within_s: Seconds
+    claim: bool
+    nonce: ShortText
+    reasoning: Text | None
+    call: CallSite | None
+
+
+class SubmitBody(TypedDict, total=False):
+    """What is read of a submit; fields that are not here are left alone."""
+
+    agent_id: ShortText
+    action_type: ShortText
+    description: Text | None
+    tool_name: ShortText | None
+    action_details: dict[str, Any] | None
+    parameters: dict[str, Any] | None
+    resource: Text | None
+    context: dict[str, Any] | None
+    extra_data: dict[str, Any] | None
+
+
+class ClaimBody(TypedDict):
+    """A claim."""
+
+    digest: ShortText
+    nonce: Annotated[str, Field(min_length=8, max_length=200)]
+
+
+class OutcomeBody(TypedDict):
+    """An outcome."""
+
+    nonce: ShortText
+    outcome: str
+    error_type: Annotated[ShortText | None, Field(default=None)]
+    duration_ms: Annotated[int, Field(default=0, ge=0)]
+    notes: Annotated[list[Annotated[str, Field(max_length=500)]], Field(default_factory=list, max_length=20)]
+
+
+class ReasonBody(TypedDict, total=False):
+    """Approve, reject and withdraw."""
+
+    reason: Annotated[str, Field(max_length=2_000)] | None
+
+
+class BulkBody(TypedDict):
+    """Approve everything pending of some risk levels."""
+
+    risk_levels: list[ShortText]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What one submit says."""
+
+    action: Action
+    claims: bool
+    nonce: str | None
+
+
+@cache
+def _adapter(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
+
+
+def parse(schema: Callable[..., T], body: bytes) -> T:
+    """A body of this form, or Unreadable. An empty body is an empty object."""
+    try:
+        value = strictjson.read(body) if body.strip() else {}
+        parsed: T = _adapter(schema).validate_json(strictjson.write(value), strict=True)
+    except strictjson.NotJson as error:
+        raise Unreadable(f"The body is {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise Unreadable(f"{where}: {first['msg']}") from None
+    return parsed
+
+
+def submit(body: bytes) -> Submitted:
+    """What a submit says.
+
+    Raises:
+        Unreadable: it has not the form of one, or lacks what every action needs.
+    """
+    found = parse(SubmitBody, body)
+    details = found.get("action_details") or {}
+    agent_id, action_type = found.get("agent_id") or "", found.get("action_type") or ""
+    missing = [name for name, value in (("agent_id", agent_id), ("action_type", action_type)) if not value]
+    if missing:
+        raise Unreadable(f"Missing required fields: {', '.join(missing)}")
+    resource = found.get("resource") or None
+    extra = _extra(found.get("extra_data"))
+    code = extra.get("call")
+    action = Action(
+        agent_id=agent_id,
+        action_type=action_type,
+        tool_name=found.get("tool_name") or _text(details.get("tool_name")) or resource or action_type,
+        description=found.get("description") or resource or _text(details.get("description")) or action_type,
+        parameters={**details, **(found.get("parameters") or {})},
+        digest=extra.get("digest", ""),
+        decide_within=extra.get("decide_within_s", DECIDE_WITHIN),
+        run_within=extra.get("run_within_s", RUN_WITHIN),
+        resource=resource,
+        context=found.get("context") or {},
+        reasoning=extra.get("reasoning"),
+        redacted=tuple(extra.get("redacted", ())),
+        abridged=extra.get("parameters_shown", {}),
+        code=CodeIdentity(code.get("module", ""), code.get("qualname", ""), code.get("kind", "")) if code else None,
+    )
+    claims = extra.get("claim", False) or bool(extra.get("digest"))
+    if claims and not action.digest:
+        raise Unreadable("extra_data.clearance: a client that claims must send the digest of the call")
+    return Submitted(action if claims else _made_safe(action), claims, extra.get("nonce") or None)
+
+
+def outcome(body: bytes) -> tuple[str, Outcome]:
+    """The nonce and the outcome that a report says."""
+    found = parse(OutcomeBody, body)
+    if found["outcome"] not in ("completed", "failed", "unknown"):
+        raise Unreadable("outcome: must be completed, failed or unknown")
+    return found["nonce"], Outcome(
+        Status(found["outcome"]),
+        found.get("error_type"),
+        found.get("duration_ms", 0) / 1000,
+        tuple(found.get("notes", ())),
+    )
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The Idempotency-Key, if one was sent."""
+    if header is not None and not 0 < len(header) <= IDEMPOTENCY_KEY_LENGTH:
+        raise Unreadable(f"Idempotency-Key: must have 1 to {IDEMPOTENCY_KEY_LENGTH} characters")
+    return header
+
+
+def wait_of(prefer: str | None) -> int:
+    """The seconds of a ``Prefer: wait=N`` header (RFC 7240), capped; 0 without one, or with one that is not read."""
+    for preference in (prefer or "").split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        value = value.strip().strip('"')
+        if name.strip().lower() == "wait" and value.isascii() and value.isdigit():
+            return min(int(value[:9]), MAX_HOLD)
+    return 0
+
+
+def status_body(decision: Decision, *, exact: Status | None) -> dict[str, Json]:
+    """How an action stands, for every kind of client. ``exact`` is the lifecycle's word, where it may be told."""
+    word = SPOKEN[decision.status]
+    approved = decision.status is Status.APPROVED
+    pending = decision.status is Status.PENDING
+    action_id = int(decision.action_id)
+    return {
+        "id": action_id,
+        "action_id": action_id,
+        "status": word,
+        "decision": DECISIONS.get(word, word),
+        "lifecycle": exact.value if exact else None,
+        "approved": approved,
+        # Two published clients look at nothing but this, and run what does not require an approval.
+        "requires_approval": not approved,
+        "decision_ready": not pending,
+        "reason": decision.reason,
+        "reason_code": decision.reason_code,
+        "decided_by": decision.decided_by,
+        "decided_at": iso(decision.decided_at),
+        "channel": decision.channel,
+        "reviewed_by": decision.decided_by,
+        "reviewed_at": iso(decision.decided_at),
+        "comments": decision.reason,
+        "risk_score": decision.risk_score,
+        "risk_level": decision.risk_level,
+        "expires_at": iso(decision.decide_by),
+        "approval_request_id": decision.action_id if pending else None,
+        "polling_interval_seconds": POLL_EVERY,
+        "enterprise_polling": False,
+        "nonce": decision.nonce,
+        "links": {name: _link(action_id, name) for name in LINKS},
+    }
+
+
+def submit_body(
+    decision: Decision,
+    action: Action,
+    *,
+    exact: Status | None,
+    correlation_id: str,
+    rules: Sequence[str],
+    clear_up_to: int,
+    milliseconds: int,
+) -> dict[str, Json]:
+    """The flat answer to a submit."""
+    enforced = {Status.APPROVED: "auto_approved", Status.EXECUTING: "auto_approved", Status.PENDING: "pending_approval"}
+    return {
+        **status_body(decision, exact=exact),
+        "action_type": action.action_type,
+        "message": decision.reason or "The action waits for an approver.",
+        "policy_decision": enforced.get(decision.status, "denied"),
+        "enforcement_decision": enforced.get(decision.status, "denied"),
+        "enforcement_decision_source": "policy",
+        "matched_policies": list(rules),
+        "matched_smart_rules": len(rules),
+        "policy_violations": list(rules) if decision.status is Status.DENIED else [],
+        "conditions": [],
+        "correlation_id": correlation_id,
+        "processing_time_ms": milliseconds,
+        "alert_triggered": False,
+        "workflow_id": None,
+        "cvss_score": None,
+        "cvss_severity": None,
+        "cvss_vector": None,
+        "nist_control": None,
+        "mitre_tactic": None,
+        "thresholds": {"auto_approve_below": clear_up_to + 1, "max_risk_threshold": 100},
+        "api_version": API_VERSION,
+    }
+
+
+def details_body(decision: Decision, action: Action, *, requester: str, created_at: datetime) -> dict[str, Json]:
+    """All that is told of one action, in lists and in details."""
+    exact = decision.status
+    return {
+        **status_body(decision, exact=exact),
+        "agent_id": action.agent_id,
+        "action_type": action.action_type,
+        "tool_name": action.tool_name,
+        "description": action.description,
+        "action_details": dict(action.parameters),
+        "resource": action.resource,
+        "context": dict(action.context),
+        "redacted": list(action.redacted),
+        "parameters_shown": {path: list(counts) for path, counts in action.abridged.items()},
+        "digest": action.digest,
+        "requested_by": requester,
+        "created_at": iso(created_at),
+    }
+
+
+def iso(time: datetime | None) -> str | None:
+    """A time as ISO 8601 text."""
+    return time.isoformat() if time else None
+
+
+def _link(action_id: int, name: str) -> str:
+    path = ACTION_PATH.format(id=action_id)
+    return f"{path}/status" if name in ("status", "wait") else f"{path}/{name}"
+
+
+def _extra(extra_data: Mapping[str, Any] | None) -> ClearanceExtra:
+    found = (extra_data or {}).get("clearance")
+    if found is None:
+        return ClearanceExtra()
+    try:
+        parsed: ClearanceExtra = _adapter(ClearanceExtra).validate_json(strictjson.write(found), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in ("extra_data", "clearance", *first["loc"]))
+        raise Unreadable(f"{where}: {first['msg']}") from None
+    return parsed
+
+
+def _made_safe(action: Action) -> Action:
+    """What a client that knows nothing of redaction sent: secrets hidden before anything keeps or shows them.
+
+    Its action is bound to what is shown; such a client never claims, so no digest of its own is compared.
+    """
+    view = View()
+    shown, _ = spell(action.parameters, view, b"")
+    context, _ = spell(action.context, view, b"")
+    pieces = spell(shown, View(), b"")[1]
+    digest = seal(
+        action.agent_id, action.action_type, action.tool_name, action.resource, CodeIdentity("", "", ""), pieces
+    )
+    return replace(
+        action,
+        parameters=shown,
+        context=context,
+        redacted=tuple(view.redacted),
+        abridged=view.abridged,
+        digest=digest,
+    )
+
+
+def _text(value: object) -> str:
+    return value[:200] if isinstance(value, str) else ""
