@@ -9,12 +9,15 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from clearance import canonical
 from clearance.errors import ConfigurationError, UnserializableArgument
 from clearance.models import CodeIdentity, Json
 from clearance.redaction import View
+
+R = TypeVar("R")
 
 _IMMUTABLE = frozenset({type(None), bool, int, float, complex, str, bytes})
 _STARS: Mapping[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
@@ -23,11 +26,13 @@ _STARS: Mapping[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Para
 class Callee:
     """What can be known of a callable when it is decorated.
 
+    ``run(function, values)`` calls a function of this signature with bound values.
+
     Raises:
         ConfigurationError: its signature cannot be read, so its arguments could not be named.
     """
 
-    __slots__ = ("code", "is_coroutine_function", "labels", "signature", "summary")
+    __slots__ = ("_bind", "code", "is_coroutine_function", "labels", "run", "signature", "summary")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         try:
@@ -46,59 +51,101 @@ class Callee:
         self.labels = {
             name: _STARS.get(parameter.kind, "") + name for name, parameter in self.signature.parameters.items()
         }
+        self._bind = _binder(self.signature, qualname)
+        self.run = _runner(self.signature)
 
-    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
         """Bind a call as Python would, defaults included, and take a private copy of every value.
 
         Raises:
             TypeError: the arguments do not fit the signature, as when calling the function itself.
-            UnserializableArgument: a value cannot be copied, or nothing is known that could be shown of it.
+            UnserializableArgument: a value cannot be copied.
         """
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        bound.arguments = private_copy(bound.arguments)
-        return Call(self, bound)
+        values = self._bind(*args, **kwargs)
+        if not _are_fixed(values):
+            values = list(private_copy(dict(zip(self.labels, values, strict=True))).values())
+        return Call(self, values)
 
 
 class Call:
     """One call: its arguments, by parameter, as a private copy."""
 
-    __slots__ = ("bound", "callee")
+    __slots__ = ("callee", "values")
 
-    def __init__(self, callee: Callee, bound: inspect.BoundArguments) -> None:
+    def __init__(self, callee: Callee, values: list[Any]) -> None:
         self.callee = callee
-        self.bound = bound
+        self.values = values
+
+    def run(self, function: Callable[..., R]) -> R:
+        """Call ``function`` with the private copy."""
+        result: R = self.callee.run(function, self.values)
+        return result
 
     @property
-    def arguments(self) -> Mapping[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """The private copy, by parameter name."""
-        return self.bound.arguments
-
-    @property
-    def is_frozen(self) -> bool:
-        """True if no value could change, whoever held it."""
-        return all(type(value) in _IMMUTABLE for value in self.bound.arguments.values())
+        return dict(zip(self.callee.labels, self.values, strict=True))
 
     @property
     def labelled(self) -> dict[str, Any]:
         """The private copy, by label."""
-        labels = self.callee.labels
-        return {labels[name]: value for name, value in self.bound.arguments.items()}
+        return dict(zip(self.callee.labels.values(), self.values, strict=True))
 
     @property
-    def args(self) -> tuple[Any, ...]:
-        """What the body receives, by position."""
-        return self.bound.args
-
-    @property
-    def kwargs(self) -> dict[str, Any]:
-        """What the body receives, by keyword."""
-        return self.bound.kwargs
+    def is_frozen(self) -> bool:
+        """True if no value could change, whoever held it."""
+        return _are_fixed(self.values)
 
     def title(self, shown: Mapping[str, Json]) -> str:
         """The call as a line of code, with what is shown for values: ``refund(charge_id='ch_1', amount='5')``."""
-        inside = ", ".join(f"{label}={value!r}" for label, value in shown.items())
+        inside = ", ".join([f"{label}={value!r}" for label, value in shown.items()])
         return f"{self.callee.code.qualname}({inside})"
+
+
+def _are_fixed(values: list[Any]) -> bool:
+    for value in values:
+        if type(value) not in _IMMUTABLE and not (type(value) is tuple and _are_fixed(list(value))):
+            return False
+    return True
+
+
+def _binder(signature: inspect.Signature, name: str) -> Callable[..., list[Any]]:
+    """A function with exactly this signature that returns its arguments: Python itself does the binding."""
+    defaults: dict[str, Any] = {}
+    parameters: list[inspect.Parameter] = []
+    for number, parameter in enumerate(signature.parameters.values()):
+        plain = parameter.replace(annotation=parameter.empty)
+        if parameter.default is not parameter.empty:
+            defaults[f"_{number}"] = parameter.default
+            plain = plain.replace(default=_Name(f"_{number}"))
+        parameters.append(plain)
+    header = str(inspect.Signature(parameters))[1:-1]
+    values = ", ".join(signature.parameters)
+    # The source is made of parameter names alone, which `inspect` has checked to be identifiers.
+    binder: Callable[..., list[Any]] = eval(f"lambda {header}: [{values}]", defaults)  # noqa: S307
+    binder.__qualname__ = name
+    return binder
+
+
+def _runner(signature: inspect.Signature) -> Callable[[Callable[..., Any], list[Any]], Any]:
+    """A function that hands bound values over, each the way its parameter takes it."""
+    handed = []
+    for number, parameter in enumerate(signature.parameters.values()):
+        prefix = f"{parameter.name}=" if parameter.kind is parameter.KEYWORD_ONLY else _STARS.get(parameter.kind, "")
+        handed.append(f"{prefix}values[{number}]")
+    runner: Callable[[Callable[..., Any], list[Any]], Any] = eval(  # noqa: S307 - as in `_binder`
+        f"lambda function, values: function({', '.join(handed)})"
+    )
+    return runner
+
+
+class _Name(str):
+    """Stands for a default in a signature's text, as the name that it is looked up by."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def spell(arguments: Mapping[str, object], view: View, key: bytes) -> tuple[dict[str, Json], canonical.Pieces]:
@@ -147,7 +194,12 @@ def seal(
     arguments: canonical.Pieces,
 ) -> str:
     """The digest of a call: who acts, what is asked, by which code, with exactly which arguments."""
-    header: canonical.Pieces = []
-    walk = canonical.Walk(View(), b"")
-    walk.value((agent_id, action_type, tool_name, resource, code.module, code.qualname), "action", 0, header)
-    return canonical.digest(header + arguments)
+    header = _header(agent_id, action_type, tool_name, resource, code.module, code.qualname)
+    return canonical.digest([header, *arguments])
+
+
+@lru_cache(maxsize=1024)
+def _header(*names: str | None) -> bytes:
+    pieces: canonical.Pieces = []
+    canonical.Walk(View(), b"").value(names, "action", 0, pieces)
+    return b"".join(pieces)

@@ -12,7 +12,8 @@ import hashlib
 import hmac
 import math
 import sys
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
+from binascii import b2a_base64
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
@@ -38,9 +39,13 @@ Pieces: TypeAlias = list[bytes]
 Writer: TypeAlias = Callable[["Walk", Any, str, int, Pieces], Json]
 
 
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def digest(pieces: Iterable[bytes]) -> str:
     """base64url(SHA-256) of the pieces, behind the domain tag, without padding."""
-    return urlsafe_b64encode(hashlib.sha256(DOMAIN + b"".join(pieces)).digest()).rstrip(b"=").decode()
+    spelled = b2a_base64(hashlib.sha256(DOMAIN + b"".join(pieces)).digest(), newline=False)
+    return spelled.translate(_URLSAFE, b"=").decode()
 
 
 class Walk:

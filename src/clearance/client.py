@@ -7,9 +7,11 @@ from types import TracebackType
 from typing import Any, cast
 
 from clearance.errors import AuthorizationUnavailable
+from clearance.models import Status
 from clearance.settings import Settings
 from clearance.transports.http import HttpTransport
 from clearance.wire import asking, strictjson
+from clearance.wire.vocabulary import SPOKEN
 
 CHECK_TIMEOUT = 10.0
 """Seconds that a status check may take."""
@@ -35,6 +37,10 @@ class Client:
         """Reach the Center and have the key verified; returns what it says of itself (``version``, ``role``)."""
         self._call("GET", "/health", timeout=CONNECTION_TEST_TIMEOUT)
         return self._object("GET", "/api/deployment-info", timeout=CONNECTION_TEST_TIMEOUT)
+
+    def pending(self) -> list[dict[str, Any]]:
+        """What waits for a decision, newest first."""
+        return self.list_actions(status=SPOKEN[Status.PENDING], limit=500)
 
     def list_actions(self, *, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """Actions, newest first; with ``status`` (``pending_approval``, ``denied`` ...) only those."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -81,8 +81,8 @@ class Gate:
 
     def _conversation(self, transport: Any) -> flow.Conversation[Grant]:
         self._terms = flow.Terms(
-            key=secrets.token_urlsafe(16),
-            nonce=secrets.token_urlsafe(16),
+            key=os.urandom(16).hex(),
+            nonce=os.urandom(16).hex(),
             now=drivers.clock_of(transport).now,
             jitter=random.random,
             timeout=settings.exchange_timeout(),

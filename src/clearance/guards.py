@@ -144,7 +144,7 @@ def _sync_shell(guard: Guard, *, returns_denial: bool) -> Callable[..., Any]:
     def call(wrapped: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
         bound = guard.bind(wrapped, instance, args, kwargs)
         if not guard.asks(bound):
-            return wrapped(*bound.args, **bound.kwargs)
+            return bound.run(wrapped)
         gate = guard.gate(bound)
         try:
             gate.open()
@@ -153,7 +153,7 @@ def _sync_shell(guard: Guard, *, returns_denial: bool) -> Callable[..., Any]:
                 return denial
             raise
         try:
-            result = wrapped(*bound.args, **bound.kwargs)
+            result = bound.run(wrapped)
         except BaseException as error:
             gate.close(error)
             raise
@@ -166,7 +166,7 @@ def _sync_shell(guard: Guard, *, returns_denial: bool) -> Callable[..., Any]:
 def _async_shell(guard: Guard, *, returns_denial: bool) -> Callable[..., Any]:
     async def finish(wrapped: Callable[..., Any], bound: Call) -> Any:
         if not guard.asks(bound):
-            return await wrapped(*bound.args, **bound.kwargs)
+            return await bound.run(wrapped)
         gate = guard.gate(bound)
         try:
             await gate.aopen()
@@ -175,7 +175,7 @@ def _async_shell(guard: Guard, *, returns_denial: bool) -> Callable[..., Any]:
                 return denial
             raise
         try:
-            result = await wrapped(*bound.args, **bound.kwargs)
+            result = await bound.run(wrapped)
         except BaseException as error:
             await gate.aclose(error)
             raise

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from clearance.errors import ConfigurationError
@@ -126,9 +126,10 @@ def defaults() -> Defaults:
     return _defaults
 
 
+@cache
 def default_agent_id() -> str:
     """Who acts, where nobody said: the name of the running program."""
-    return PurePath(sys.argv[0] if sys.argv else "").stem or "python"
+    return os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0] or "python"
 
 
 def default_transport(*, asynchronous: bool) -> Any:

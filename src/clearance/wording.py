@@ -25,7 +25,7 @@ def _nearest(name: str, known: Collection[str]) -> str:
 
     close = difflib.get_close_matches(name, known, 1)
     there = ", ".join(known) or "none"
-    return f"Did you mean {close[0]!r}? " * bool(close) + f"Parameters here: {there}."
+    return "".join(f"Did you mean {name!r}? " for name in close) + f"Parameters here: {there}."
 
 
 def check_names(names: Collection[str], known: Collection[str], what: str) -> None:

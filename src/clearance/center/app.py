@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from clearance.center import api, telling
 from clearance.center.inbox import pages
@@ -25,6 +25,7 @@ from clearance.center.records import (
     StoreUnavailable,
 )
 from clearance.center.service import Center
+from clearance.models import Json
 from clearance.wire.answering import Unreadable
 
 log = logging.getLogger("clearance.center")
@@ -66,27 +67,39 @@ def application(center: Center, hosts: Collection[str] = LOOPBACK_HOSTS) -> Star
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, DeskError)
-    if isinstance(error, NotAuthenticated) and pages.is_page(request):
-        return RedirectResponse("/sign-in", 303)
     status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
     told = telling.claim_of(error.record) | {"nonce": None} if error.record is not None else {}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({**told, "detail": error.detail}, status, headers=headers)
+    return await _told(request, status, error.detail, told, headers)
 
 
-async def _unreadable(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": str(error)}, 422)
+async def _unreadable(request: Request, error: Exception) -> Response:
+    return await _told(request, 422, str(error))
 
 
-async def _unavailable(_request: Request, error: Exception) -> Response:
+async def _unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreUnavailable)
     log.error("The store failed: %s", error)
-    return JSONResponse({"detail": "The store is not available; nothing was changed"}, 507 if error.full else 503)
+    status = 507 if error.full else 503
+    return await _told(request, status, "The store is not available; nothing was changed")
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+    return await _told(request, error.status_code, error.detail, headers=error.headers)
+
+
+async def _told(
+    request: Request,
+    status: int,
+    detail: str,
+    more: Mapping[str, Json] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A refusal: a page for a person, JSON for a program."""
+    if pages.is_page(request):
+        return await pages.refused(request, status, detail)
+    return JSONResponse({**(more or {}), "detail": detail}, status, headers=headers)
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:

@@ -62,6 +62,15 @@ def verify(links: Iterable[Link]) -> Report:
         head = chain(head, link.body)
         if head != link.hash:
             return Report(count - 1, head, f"entry {count} does not fit the chain: it, or its hash, was changed")
-        if json.loads(link.body).get("seq") != count:
+        if _number_in(link.body) != count:
             return Report(count - 1, head, f"entry {count} says that it is another one")
     return Report(count, head)
+
+
+def _number_in(body: str) -> object:
+    """The number that an entry gives itself; None if it is none of ours."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document.get("seq") if isinstance(document, dict) else None

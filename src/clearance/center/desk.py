@@ -66,7 +66,7 @@ class Desk:
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
             if known.fingerprint != fingerprint:
                 raise Invalid("This Idempotency-Key was already used for another request")
-            return self._settled(tx, known)
+            return self._mark_read(tx, self._settled(tx, known))
         now, action = self.now(), submission.action
         _bounded("decide_within_s", action.decide_within, LONGEST_DECIDE_WITHIN)
         _bounded("run_within_s", action.run_within, LONGEST_RUN_WITHIN)
@@ -105,8 +105,7 @@ class Desk:
         Raises:
             NotFound: there is none, or it is somebody else's.
         """
-        record = self._settled(tx, self._find(tx, who, action_id))
-        return self._mark_read(tx, record) if record.requester == who.id else record
+        return self._seen(tx, who, self._find(tx, who, action_id))
 
     def decide(
         self, tx: Tx, who: Principal, action_id: int, *, approve: bool, reason: str = "", channel: str = "api"
@@ -123,7 +122,7 @@ class Desk:
         if record.requester == who.id:
             raise Forbidden("Nobody decides their own request")
         event = Event.APPROVE if approve else Event.DENY
-        if record.status is lifecycle.after(Status.PENDING, event) and record.decided_by == who.name:
+        if record.status is lifecycle.after(Status.PENDING, event) and record.decider == who.id:
             return record
         self._require(record, event)
         return self._decided(tx, record, event, who.id, who.name, reason[:LONGEST_REASON], "approver", channel)
@@ -203,7 +202,7 @@ class Desk:
         statuses = None if status is None else [status]
         requester = None if who.may_decide else who.id
         found = tx.actions(statuses=statuses, requester=requester, limit=limit, offset=offset)
-        return [self._settled(tx, record) for record in found]
+        return [self._seen(tx, who, record) for record in found]
 
     # Inside
 
@@ -235,6 +234,10 @@ class Desk:
             case _:
                 return record
 
+    def _seen(self, tx: Tx, who: Principal, record: Record) -> Record:
+        record = self._settled(tx, record)
+        return self._mark_read(tx, record) if record.requester == who.id else record
+
     def _mark_read(self, tx: Tx, record: Record) -> Record:
         if record.status is not Status.APPROVED or record.claims or record.approval_read:
             return record
@@ -250,6 +253,7 @@ class Desk:
             record,
             event,
             actor,
+            decider=actor,
             decided_by=name,
             decided_at=now,
             reason=reason,

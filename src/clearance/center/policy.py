@@ -126,7 +126,7 @@ def load(path: Path) -> Policy:
 
 def _rule(entry: Any, path: Path, number: int) -> Rule:
     where = f"rule {number}: "
-    entry = _table(entry, path, where)
+    entry = _table(entry, path, f"rule {number}")
     _known(entry, ("name", "match", "then", "reason"), path, where)
     name = entry.get("name")
     if not isinstance(name, str) or not name:

@@ -54,7 +54,10 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is kept of one action. Times are integer microseconds since 1970, by the Center's clock."""
+    """All that is kept of one action. Times are integer microseconds since 1970, by the Center's clock.
+
+    ``decider`` is the id behind the name in ``decided_by``: names need not differ.
+    """
 
     action: Action
     requester: str
@@ -74,6 +77,7 @@ class Record:
     risk_level: str = "low"
     factors: tuple[Factor, ...] = ()
     rule: str = ""
+    decider: str | None = None
     decided_by: str | None = None
     decided_at: int | None = None
     reason: str = ""

@@ -118,10 +118,11 @@ class Center:
         """The session behind a cookie.
 
         Raises:
-            NotAuthenticated: there is none, or it has ended.
+            NotAuthenticated: there is none, it has ended, or its key was revoked.
         """
         found = tx.session(_digest(cookie), self.desk.now()) if cookie else None
-        if found is None:
+        key = tx.key(found.principal.id) if found else None
+        if found is None or (key is not None and key.revoked_at is not None):
             raise NotAuthenticated("Please sign in")
         return found
 

@@ -18,7 +18,7 @@ from clearance.cli.common import AS_JSON, ENV_FILE, client_of, plain_errors, say
 def pending(env_file: str | None, *, as_json: bool) -> None:
     """List what waits for a decision."""
     with client_of(env_file) as client:
-        waiting = client.list_actions(status="pending_approval", limit=500)
+        waiting = client.pending()
     lines = [_line(action) for action in reversed(waiting)]
     say(waiting, "\n".join(lines) or "Nothing waits for a decision.", as_json=as_json)
 

@@ -64,6 +64,10 @@ class Tx(Protocol):
         """The audit trail in order, from behind entry ``after``."""
         ...
 
+    def audit_of(self, action_id: int) -> Iterator[Link]:
+        """The entries of the audit trail about one action, in order."""
+        ...
+
     def add_key(self, record: KeyRecord) -> None:
         """Keep a new API key's record."""
         ...

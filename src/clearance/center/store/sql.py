@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from clearance.center import audit
+from clearance.center.audit import Link
 from clearance.center.records import Conflict, Entry, KeyRecord, Principal, Record, Role, Session
 from clearance.center.store import rows, tables
 from clearance.models import Status
@@ -85,14 +86,20 @@ class SqlTx:
         last = self._connection.execute(newest).first()
         seq, before = (last.seq + 1, last.hash) if last else (1, audit.GENESIS)
         body = audit.body_of(seq, entry)
-        values = {"seq": seq, "body": body, "hash": audit.chain(before, body)}
+        values = {"seq": seq, "action_id": entry.action_id, "body": body, "hash": audit.chain(before, body)}
         self._connection.execute(tables.audit.insert().values(values))
 
-    def audit(self, *, after: int = 0, limit: int | None = None) -> Iterator[audit.Link]:
+    def audit(self, *, after: int = 0, limit: int | None = None) -> Iterator[Link]:
         """See `Tx`."""
         query = select(tables.audit).where(tables.audit.c.seq > after).order_by(tables.audit.c.seq).limit(limit)
         for row in self._connection.execute(query):
-            yield audit.Link(row.seq, row.body, row.hash)
+            yield Link(row.seq, row.body, row.hash)
+
+    def audit_of(self, action_id: int) -> Iterator[Link]:
+        """See `Tx`."""
+        query = select(tables.audit).where(tables.audit.c.action_id == action_id).order_by(tables.audit.c.seq)
+        for row in self._connection.execute(query):
+            yield Link(row.seq, row.body, row.hash)
 
     def add_key(self, record: KeyRecord) -> None:
         """See `Tx`."""

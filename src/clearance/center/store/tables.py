@@ -48,8 +48,10 @@ audit = Table(
     "audit",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("action_id", Integer),  # also in the body, which is what counts; here to be found by
     Column("body", Text, nullable=False),
     Column("hash", String(64), nullable=False),
+    Index("audit_by_action", "action_id", "seq"),
 )
 
 keys = Table(

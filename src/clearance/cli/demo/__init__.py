@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-import clearance
+from clearance import settings
 from clearance.center import audit, keys, telling
 from clearance.center.records import Role
 from clearance.center.server import CenterServer
@@ -44,15 +44,15 @@ def run_demo(answers: Answers | None, wait: float | None, directory: str | None)
         link = f"{server.url}/sign-in?token={_sign_in_token(center, admin_key)}"
         screen = show.Screen(console, link, str(env_file))
         _greet(console, server.url, link, folder, attended=answers is None)
-        before = clearance.settings.defaults()
+        before = settings.defaults()
         stack.callback(
-            clearance.configure,
+            settings.configure,
             transport=before.transport,
             agent_id=before.agent_id,
             timeout=before.timeout,
             on_wait=before.on_wait,
         )
-        clearance.configure(transport=transport, agent_id=AGENT_ID, timeout=seconds, on_wait=screen.on_wait)
+        settings.configure(transport=transport, agent_id=AGENT_ID, timeout=seconds, on_wait=screen.on_wait)
         if answers is not None:
             client = stack.enter_context(Client(Settings(admin_key, server.url)))
             stack.enter_context(ScriptedApprover(client, answers))

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from clearance import AuthorizationError, Grant, authorized, requires_authorization
 from clearance.cli.demo.shop import Shop
+from clearance.errors import AuthorizationError
+from clearance.guards import authorized, requires_authorization
+from clearance.models import Grant
 
 AGENT_ID = "shop-oncall"
 

@@ -85,7 +85,7 @@ class ScriptedApprover:
 
     def _main(self) -> None:
         while not self._stop.wait(LOOK_EVERY):
-            for action in self._client.list_actions(status="pending_approval"):
+            for action in self._client.pending():
                 self._answer(action)
 
     def _answer(self, action: dict[str, Any]) -> None:

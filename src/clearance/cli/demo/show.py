@@ -12,9 +12,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from clearance import Action, ActionDenied, Decision
 from clearance.center.audit import Report
 from clearance.cli.demo.agent import Step
+from clearance.errors import ActionDenied
+from clearance.models import Action, Decision
 
 
 class Screen:

@@ -1,0 +1,217 @@
+"""What the inbox tells of one request: a record, as one approver may see it, in the words of the page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clearance.center.desk import BULK_LEVELS, SECOND
+from clearance.center.inbox.display import spelled
+from clearance.center.inbox.values import Shown, Value
+from clearance.center.records import Factor, Principal, Record
+from clearance.models import CodeIdentity, Status
+
+LARGEST_CARD = 20_000
+"""Characters of a request that the list shows whole; a larger one has a page of its own."""
+LEVELS = ("critical", "high", "medium", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time: for the clock that counts, in words, and exactly."""
+
+    milliseconds: int
+    words: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One request that waits, or waited."""
+
+    record: Record
+    viewer: Principal
+    now: int
+
+    @property
+    def id(self) -> int:
+        """The action's number."""
+        return self.record.id
+
+    @property
+    def is_waiting(self) -> bool:
+        """Can it still be decided?"""
+        return self.record.status is Status.PENDING
+
+    @property
+    def is_own(self) -> bool:
+        """Did the viewer's own key ask for it?"""
+        return self.record.requester == self.viewer.id
+
+    @property
+    def level(self) -> str:
+        """The risk level, as a word that styles go by."""
+        return self.record.risk_level if self.record.risk_level in LEVELS else "critical"
+
+    @property
+    def bars(self) -> int:
+        """One bar for low up to four for critical, so that the level is seen without its colour."""
+        return len(LEVELS) - LEVELS.index(self.level)
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """Does approving take a second, deliberate step? It does for all that may not be approved in bulk."""
+        return self.record.risk_level not in BULK_LEVELS
+
+    @property
+    def is_large(self) -> bool:
+        """Is it too large to be read among others?"""
+        action = self.record.action
+        size = len(json.dumps(dict(action.parameters))) + len(json.dumps(dict(action.context)))
+        return size + len(action.description) + len(action.reasoning or "") > LARGEST_CARD
+
+    @property
+    def title(self) -> str:
+        """What is asked, by which number, as plain text."""
+        return f"{spelled(self.record.action.action_type)} (#{self.id})"
+
+    @property
+    def says(self) -> str:
+        """The request in one line of plain text."""
+        action = self.record.action
+        return f"{spelled(action.action_type)}, asked by {spelled(action.agent_id)}, {self.level} risk"
+
+    @property
+    def parameters(self) -> list[tuple[str, Value]]:
+        """Every argument."""
+        action = self.record.action
+        return Shown(action.redacted, action.abridged).rows(action.parameters)
+
+    @property
+    def context(self) -> list[tuple[str, Value]]:
+        """What else the guard had to say."""
+        action = self.record.action
+        return Shown(action.redacted, action.abridged).rows(action.context)
+
+    @property
+    def shown_in_part(self) -> int:
+        """How many values nobody here can see whole."""
+        return len(self.record.action.abridged)
+
+    @property
+    def code(self) -> CodeIdentity | None:
+        """Which code asks; None if it did not say."""
+        code = self.record.action.code
+        return code if code is not None and code.qualname else None
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """What the risk is made of."""
+        return self.record.factors
+
+    @property
+    def asked(self) -> Moment:
+        """When it was asked."""
+        return self._moment(self.record.created_at)
+
+    @property
+    def until(self) -> Moment:
+        """When it expires."""
+        return self._moment(self.record.decide_by)
+
+    @property
+    def decided(self) -> Moment:
+        """When it was decided, or asked if it never was."""
+        return self._moment(self.record.decided_at or self.record.created_at)
+
+    @property
+    def by(self) -> str:
+        """Who decided it, in words; "" if nobody did."""
+        name = self.record.decided_by or ""
+        if self.record.reason_code == "policy" and name.startswith("policy:"):
+            return f"policy rule {name.removeprefix('policy:').rpartition('@')[0]}"
+        return name
+
+    @property
+    def verdict(self) -> str:
+        """What was decided, in a word or two."""
+        if self.record.status in _ENDED_UNDECIDED:
+            return _ENDED_UNDECIDED[self.record.status]
+        return "Approved" if self.record.status in _AFTER_APPROVAL else "Denied"
+
+    @property
+    def tone(self) -> str:
+        """``good``, ``bad`` or ``plain``: the colour of what came of it."""
+        return _TONES.get(self.record.status, "plain")
+
+    @property
+    def came_of_it(self) -> str:
+        """What came of it, in words."""
+        outcome = self.record.outcome
+        match self.record.status:
+            case Status.COMPLETED:
+                return f"ran, completed{_took(outcome.duration if outcome else 0)}"
+            case Status.FAILED if outcome is not None and outcome.error_type == "not_started":
+                return "did not run: its arguments had changed"
+            case Status.FAILED:
+                error = f" with {outcome.error_type}" if outcome and outcome.error_type else ""
+                return f"ran, failed{error}{_took(outcome.duration if outcome else 0)}"
+            case status:
+                return _CAME_OF_IT[status]
+
+    def _moment(self, microseconds: int) -> Moment:
+        exact = datetime.fromtimestamp(microseconds // SECOND, UTC)
+        return Moment(
+            microseconds // 1000, span(abs(self.now - microseconds) / SECOND), f"{exact:%Y-%m-%d %H:%M:%S} UTC"
+        )
+
+
+_ENDED_UNDECIDED = {
+    Status.PENDING: "Waiting",
+    Status.EXPIRED: "Expired",
+    Status.WITHDRAWN: "Withdrawn",
+}
+_AFTER_APPROVAL = frozenset(
+    {
+        *(Status.APPROVED, Status.EXECUTING, Status.COMPLETED, Status.FAILED, Status.UNKNOWN),
+        *(Status.LAPSED, Status.REVOKED, Status.STALE),
+    }
+)
+_TONES = {
+    Status.APPROVED: "good",
+    Status.EXECUTING: "good",
+    Status.COMPLETED: "good",
+    Status.FAILED: "bad",
+    Status.UNKNOWN: "bad",
+    Status.DENIED: "stop",
+}
+_CAME_OF_IT = {
+    Status.PENDING: "waits for a decision",
+    Status.APPROVED: "not started yet",
+    Status.EXECUTING: "running",
+    Status.DENIED: "did not run",
+    Status.EXPIRED: "nobody decided in time; did not run",
+    Status.LAPSED: "was not started in time; did not run",
+    Status.WITHDRAWN: "taken back by the agent; did not run",
+    Status.REVOKED: "revoked; did not run",
+    Status.STALE: "outdated by a new policy; did not run",
+    Status.UNKNOWN: "may have run; nobody reported back",
+}
+
+
+def span(seconds: float) -> str:
+    """A length of time, as short as it can be said. The page's clock says it the same way."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 24 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    days = whole // (24 * 3600)
+    return f"{days} day" if days == 1 else f"{days} days"
+
+
+def _took(seconds: float) -> str:
+    return f" in {seconds:.1f} s" if seconds >= 0.05 else ""

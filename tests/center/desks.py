@@ -1,0 +1,147 @@
+"""A desk on a real SQLite store, with a clock that only tests move, and people at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests.helpers import an_action
+
+from clearance.center import audit
+from clearance.center.desk import SECOND, Desk
+from clearance.center.policy import Policy
+from clearance.center.records import Principal, Record, Role, Submission
+from clearance.center.store.base import Tx
+from clearance.center.store.sqlite import open_store
+from clearance.models import Action, Outcome, Status
+
+T = TypeVar("T")
+
+AGENT = Principal("agent-1", "billing-bot", Role.USER)
+OTHER_AGENT = Principal("agent-2", "other-bot", Role.USER)
+CAROL = Principal("admin-1", "carol", Role.ADMIN)
+DAVE = Principal("admin-2", "dave", Role.SUPER_ADMIN)
+NONCE = "nonce-of-the-agent"
+READ = an_action(action_type="order.lookup", description="Look up o-1")
+"""An action that the built-in policy clears."""
+DROP = an_action(action_type="customer.drop", description="Drop c-1")
+"""An action that the built-in policy denies."""
+
+
+class Clock:
+    """Microseconds since 1970, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000 * SECOND
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        self.now += round(seconds * SECOND)
+
+
+class Office:
+    """The desk, its store and its clock; every method is one transaction."""
+
+    def __init__(self, database: Path, policy: Policy | None = None) -> None:
+        self.clock = Clock()
+        self.store = open_store(database)
+        self.desk = Desk(policy or Policy(), self.clock)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def do(self, work: Callable[[Tx], T]) -> T:
+        """One transaction."""
+        return self.store.submit(work).result(timeout=30)
+
+    def submit(
+        self,
+        action: Action | None = None,
+        *,
+        who: Principal = AGENT,
+        key: str | None = None,
+        nonce: str | None = None,
+        claims: bool = True,
+    ) -> Record:
+        """Submit a refund, or ``action``."""
+        submission = Submission(action or an_action(), key, nonce, claims)
+        return self.do(lambda tx: self.desk.submit(tx, who, submission))
+
+    def read(self, record: Record, who: Principal = AGENT) -> Record:
+        """How it stands, for ``who``."""
+        return self.do(lambda tx: self.desk.read(tx, who, record.id))
+
+    def stored(self, record: Record) -> Record:
+        """What the store has, untouched by looking."""
+        found = self.do(lambda tx: tx.action(record.id))
+        assert found is not None
+        return found
+
+    def approve(self, record: Record, who: Principal = CAROL, reason: str = "") -> Record:
+        """Approve it."""
+        return self.do(lambda tx: self.desk.decide(tx, who, record.id, approve=True, reason=reason))
+
+    def deny(self, record: Record, who: Principal = CAROL, reason: str = "not today") -> Record:
+        """Deny it."""
+        return self.do(lambda tx: self.desk.decide(tx, who, record.id, approve=False, reason=reason))
+
+    def claim(self, record: Record, who: Principal = AGENT, *, digest: str | None = None, nonce: str = NONCE) -> Record:
+        """Claim it, with its own digest unless told otherwise."""
+        digest = record.action.digest if digest is None else digest
+        return self.do(lambda tx: self.desk.claim(tx, who, record.id, digest, nonce))
+
+    def report(
+        self, record: Record, status: Status, who: Principal = AGENT, *, nonce: str = NONCE, **outcome: Any
+    ) -> Record:
+        """Report that outcome."""
+        return self.do(lambda tx: self.desk.report(tx, who, record.id, nonce, Outcome(status, **outcome)))
+
+    def withdraw(self, record: Record, who: Principal = AGENT, reason: str = "cancelled") -> Record:
+        """Withdraw it."""
+        return self.do(lambda tx: self.desk.withdraw(tx, who, record.id, reason))
+
+    def sweep(self) -> int | None:
+        """What the timer does."""
+        return self.do(self.desk.sweep)
+
+    def change_policy(self) -> None:
+        """A policy that says the same under another version."""
+        self.desk.policy = replace(self.desk.policy, version=f"{self.desk.policy.version}+")
+
+    def trail(self) -> list[audit.Link]:
+        """The whole audit trail."""
+        return self.do(lambda tx: list(tx.audit()))
+
+    def at(self, status: Status) -> Record:
+        """A refund that has come to stand so, by the shortest way."""
+        record = self.submit()
+        match status:
+            case Status.PENDING:
+                return record
+            case Status.DENIED:
+                return self.deny(record)
+            case Status.WITHDRAWN:
+                return self.withdraw(record)
+            case Status.EXPIRED:
+                self.clock.advance(record.action.decide_within)
+                return self.read(record)
+        record = self.approve(record)
+        match status:
+            case Status.APPROVED:
+                return record
+            case Status.LAPSED:
+                self.clock.advance(record.action.run_within)
+                return self.read(record)
+            case Status.STALE:
+                self.change_policy()
+                return self.claim(record)
+            case Status.REVOKED:  # nothing at the desk revokes yet, but the lifecycle knows it
+                return self.do(lambda tx: tx.save_action(replace(record, status=Status.REVOKED)))
+        record = self.claim(record)
+        return record if status is Status.EXECUTING else self.report(record, status)

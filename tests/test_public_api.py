@@ -1,0 +1,74 @@
+"""What users may import, and that each of it says what it is."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import clearance
+import clearance.testing
+import clearance.transports
+
+
+def test_the_public_list_is_exactly_this() -> None:
+    assert sorted(clearance.__all__) == [
+        "Action",
+        "ActionChanged",
+        "ActionDenied",
+        "ActionUndecided",
+        "AlreadyClaimed",
+        "AuthorizationError",
+        "AuthorizationUnavailable",
+        "ConfigurationError",
+        "Decision",
+        "Grant",
+        "Outcome",
+        "Status",
+        "UnserializableArgument",
+        "__version__",
+        "authorized",
+        "configure",
+        "requires_authorization",
+    ]
+
+
+def test_the_transports_are_exactly_these() -> None:
+    assert sorted(clearance.transports.__all__) == [
+        "AsyncHttpTransport",
+        "AsyncTransport",
+        "HttpTransport",
+        "Transport",
+    ]
+
+
+def test_the_testing_kit_is_exactly_this() -> None:
+    assert sorted(clearance.testing.__all__) == ["Asked", "FakeTransport", "VirtualClock"]
+
+
+MODULES: list[ModuleType] = [clearance, clearance.transports, clearance.testing]
+PUBLIC = {
+    f"{module.__name__}.{name}": getattr(module, name)
+    for module in MODULES
+    for name in module.__all__
+    if name != "__version__"
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_object_and_every_public_method_of_it_has_a_docstring(name: str) -> None:
+    thing = PUBLIC[name]
+    members = inspect.getmembers(thing, lambda member: inspect.isfunction(member) or isinstance(member, property))
+
+    assert inspect.getdoc(thing)
+    assert [name for name, member in members if not name.startswith("_") and not inspect.getdoc(member)] == []
+
+
+def test_a_transport_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="CarrierPigeon"):
+        clearance.transports.CarrierPigeon
+
+
+def test_the_version_is_a_version() -> None:
+    assert all(part.isdigit() for part in clearance.__version__.split("."))
