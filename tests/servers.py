@@ -223,13 +223,14 @@ class CenterProcess:
 
     def kill(self) -> None:
         """SIGKILL: no goodbye, nothing flushed."""
-        self._end(signal.SIGKILL)
+        self.end(signal.SIGKILL)
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit code."""
-        return self._end(signal.SIGTERM)
+        return self.end(signal.SIGTERM)
 
-    def _end(self, how: signal.Signals) -> int:
+    def end(self, how: signal.Signals) -> int:
+        """Send it a signal and wait for its end; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(how)
         code = self._process.wait(PATIENCE)

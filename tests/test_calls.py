@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.calls import Call, Callee, private_copy, seal, spell
@@ -128,7 +128,7 @@ def arguments_for(draw: st.DrawFn, signature: Signature) -> Arguments:
     must = [name for name in signature.required if name in signature.positional[: signature.positional_only]]
     count = draw(st.integers(len(must), len(signature.positional) + 3 * signature.star))
     by_name = signature.positional[max(count, signature.positional_only) :] + signature.keywords
-    kwargs = {
+    kwargs: dict[str, object] = {
         name: draw(some_values)
         for name in by_name
         if name in signature.required
@@ -421,6 +421,3 @@ def test_the_digest_covers_who_acts_what_is_asked_the_code_and_every_argument() 
 
 def test_the_same_call_has_the_same_digest() -> None:
     assert digest_of({"a": [1, {"b": 2}]}) == digest_of({"a": [1, {"b": 2}]})
-
-
-@settings(suppress_health_check=[HealthCheck.filter_too_much])  # most made-up arguments fit no signature

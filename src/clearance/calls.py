@@ -29,7 +29,8 @@ class Callee:
     ``run(function, values)`` calls a function of this signature with bound values.
 
     Raises:
-        ConfigurationError: its signature cannot be read, so its arguments could not be named.
+        ConfigurationError: its signature cannot be read, so its arguments could not be named; or it is a
+            generator, whose body would run after the call.
     """
 
     __slots__ = ("_bind", "code", "is_coroutine_function", "labels", "run", "signature", "summary")
@@ -42,6 +43,12 @@ class Callee:
                 f"The signature of {function!r} cannot be read, so nobody could be shown its arguments.",
                 next_step="Guard a function of yours that calls it, with the parameters spelled out.",
             ) from None
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ConfigurationError(
+                f"{getattr(function, '__qualname__', function)!r} is a generator: its body runs after the call "
+                "that would have been cleared.",
+                next_step="Guard the function that uses it, or write `with authorized(...)` inside it.",
+            )
         self.is_coroutine_function = inspect.iscoroutinefunction(function)
         kind = "coroutine function" if self.is_coroutine_function else "function"
         qualname = getattr(function, "__qualname__", type(function).__qualname__)

@@ -15,6 +15,8 @@ from clearance.wire.vocabulary import SPOKEN
 
 CHECK_TIMEOUT = 10.0
 """Seconds that a status check may take."""
+PAGE = 50
+"""Actions that are asked for at once."""
 CONNECTION_TEST_TIMEOUT = 5.0
 """Seconds that a connection test may take."""
 
@@ -39,14 +41,21 @@ class Client:
         return self._object("GET", "/api/deployment-info", timeout=CONNECTION_TEST_TIMEOUT)
 
     def pending(self) -> list[dict[str, Any]]:
-        """What waits for a decision, newest first."""
-        return self.list_actions(status=SPOKEN[Status.PENDING], limit=500)
+        """All that waits for a decision, newest first."""
+        found: list[dict[str, Any]] = []
+        while True:  # in pages, since an answer has at most 256 KiB
+            page = self.list_actions(status=SPOKEN[Status.PENDING], limit=PAGE, offset=len(found))
+            found += page
+            if len(page) < PAGE:
+                return found
 
-    def list_actions(self, *, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    def list_actions(self, *, status: str | None = None, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
         """Actions, newest first; with ``status`` (``pending_approval``, ``denied`` ...) only those."""
-        query = f"?limit={int(limit)}" + (f"&status_filter={status}" if status else "")
+        query = f"?limit={int(limit)}&offset={int(offset)}" + (f"&status_filter={status}" if status else "")
         found = self._call("GET", f"/api/v1/actions{query}")
-        return [cast("dict[str, Any]", item) for item in found] if isinstance(found, list) else []
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise _nonsense("it is no list of actions")
+        return cast("list[dict[str, Any]]", found)
 
     def get_action(self, action_id: int) -> dict[str, Any]:
         """All that is known of one action."""
@@ -63,7 +72,9 @@ class Client:
     def approve_all(self, risk_levels: Collection[str]) -> list[int]:
         """Clear everything pending of these risk levels (``low``, ``medium``); returns the ids."""
         body = {"risk_levels": sorted(risk_levels)}
-        approved: list[int] = self._object("POST", "/api/v1/actions/approve-all", body)["approved"]
+        approved = self._object("POST", "/api/v1/actions/approve-all", body).get("approved")
+        if not isinstance(approved, list) or not all(type(item) is int for item in approved):
+            raise _nonsense("it does not say what was approved")
         return approved
 
     def close(self) -> None:
@@ -83,11 +94,7 @@ class Client:
     ) -> dict[str, Any]:
         found = self._call(method, path, body, timeout)
         if not isinstance(found, dict):
-            raise AuthorizationUnavailable(
-                "The Center's answer cannot be trusted: it is no object.",
-                reason_code="bad_answer",
-                next_step="Check that OWKAI_API_URL is the address of an Authorization Center.",
-            )
+            raise _nonsense("it is no object")
         return found
 
     def _call(
@@ -97,3 +104,11 @@ class Client:
         headers = {"Content-Type": "application/json"} if data else {}
         status, answered, content = self._http.exchange(method, path, headers, data, timeout)
         return asking.value(status, answered, content)
+
+
+def _nonsense(problem: str) -> AuthorizationUnavailable:
+    return AuthorizationUnavailable(
+        f"The Center's answer cannot be trusted: {problem}.",
+        reason_code="bad_answer",
+        next_step="Check that OWKAI_API_URL is the address of an Authorization Center.",
+    )

@@ -2,6 +2,7 @@
 
 Each function here is a generator: it yields what is to be sent (`Command`) or how long to wait (`Pause`), is
 sent the `Decision` that came back, or is thrown what went wrong. A driver carries it; a test drives it by hand.
+A conversation that is closed (GeneratorExit) can say no more; what it asked for expires, as if the process had died.
 
     The only point after which a body may run is a seen yes to a claim.
 """
@@ -97,7 +98,7 @@ def _submitted(action: Action, terms: Terms, deadline: float) -> Conversation[De
     submit = Submit(action, terms.key, terms.nonce, terms.timeout)
     try:
         return (yield from _persistently(submit, terms, deadline))
-    except AuthorizationError:
+    except (AuthorizationError, GeneratorExit):
         raise
     except BaseException as interruption:
         try:
@@ -135,6 +136,8 @@ def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) 
                 wanted = decision.retry_after or _jittered(pause, terms)
                 yield Pause(max(0.0, min(wanted, deadline - terms.now(), LONGEST_RETRY_AFTER)))
                 pause = min(pause * 1.5, LONGEST_PAUSE)
+    except GeneratorExit:
+        raise
     except BaseException as interruption:
         yield from _withdrawn(asked, _why(interruption))
         raise
@@ -146,6 +149,8 @@ def _claimed(action: Action, decision: Decision, terms: Terms) -> Conversation[G
     try:
         answer = yield from _persistently(claim, terms, terms.now() + CLAIM_WITHIN)
         claimed = _same_action(decision, answer)
+    except GeneratorExit:
+        raise
     except BaseException as interruption:
         # The claim may have been granted unseen. We know that nothing ran; say so, then let go.
         yield from _not_started(decision, terms, _why(interruption))

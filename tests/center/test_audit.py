@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -49,7 +50,8 @@ def test_a_flipped_character_is_found_where_it_is(trail: list[Link], data: st.Da
     where = data.draw(st.integers(0, len(text) - 1))
     flipped = data.draw(st.characters(codec="ascii"))
     assume(flipped != text[where])
-    trail[at] = replace(trail[at], **{field: text[:where] + flipped + text[where + 1 :]})
+    changes: dict[str, Any] = {field: text[:where] + flipped + text[where + 1 :]}
+    trail[at] = replace(trail[at], **changes)
 
     report = verify(trail)
 

@@ -86,6 +86,7 @@ class DeskMachine(RuleBasedStateMachine):
         except (Conflict, Forbidden):
             assert becomes is None, f"refused, although {expected.status} may become {becomes}"
         else:
+            assert becomes is not None
             assert record.status is becomes
             expected.status = becomes
 

@@ -134,6 +134,8 @@ async def claim(request: Request) -> Response:
     desk, wanted = center_of(request).desk, action_id(request)
     said = answering.parse(answering.ClaimBody, await request.body())
     record = await at_the_desk(request, lambda tx, who: desk.claim(tx, who, wanted, said["digest"], said["nonce"]))
+    if record.status is not Status.EXECUTING:  # the attempt itself has ended it, so it could not be undone by raising
+        return JSONResponse({**telling.claim_of(record), "detail": record.reason}, 409)
     return JSONResponse(telling.claim_of(record))
 
 

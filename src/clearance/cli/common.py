@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from clearance.center.policy import PolicyError
-from clearance.center.records import DatabaseRefused
+from clearance.center.records import DatabaseRefused, StoreUnavailable
 from clearance.center.server import CannotServe
 from clearance.client import Client
 from clearance.errors import AuthorizationError
@@ -36,7 +36,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except AuthorizationError as error:
             raise click.ClickException(f"{error.happened} {error.next_step}".strip()) from None
-        except (DatabaseRefused, PolicyError, CannotServe) as error:
+        except (DatabaseRefused, StoreUnavailable, PolicyError, CannotServe) as error:
             raise click.ClickException(str(error)) from None
 
     return wrapped

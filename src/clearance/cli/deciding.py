@@ -61,10 +61,10 @@ def deny(action_id: int, reason: str, env_file: str | None, *, as_json: bool) ->
 
 
 def _what(action: dict[str, Any]) -> str:
-    return f"{action.get('action_type')} ({action.get('tool_name')})"
+    return plain(f"{action.get('action_type')} ({action.get('tool_name')})")
 
 
 def _line(action: dict[str, Any]) -> str:
-    details = ", ".join(f"{name}={plain(json.dumps(value))}" for name, value in action["action_details"].items())
-    head = f"{action['id']:>6}  {action['risk_level']:<8}  {plain(_what(action))}"
+    details = ", ".join(f"{plain(name)}={plain(json.dumps(value))}" for name, value in action["action_details"].items())
+    head = f"{action['id']:>6}  {action['risk_level']:<8}  {_what(action)}"
     return f"{head}  {details}  by {plain(str(action.get('agent_id')))}, until {action.get('expires_at')}"

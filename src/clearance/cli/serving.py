@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from clearance.center import audit as trail
 from clearance.center.records import Principal, Role
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center
+from clearance.center.visible import plain
 from clearance.cli.common import AS_JSON, plain_errors, say
 
 
@@ -50,6 +52,8 @@ def serve_center(database: str, policy: str | None, **binding: Any) -> None:
         if not has_approver:
             click.echo(f"No approver yet: clearance keys create --role admin --database {database}")
         sys.stdout.flush()
+        # Once its waiters are answered the server passes the signal on; as an exit it closes the database, too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server.serve()
 
 
@@ -81,7 +85,7 @@ def list_keys(database: str) -> None:
     """List the keys: id, role, name. The keys themselves are not kept."""
     with opened(database) as center:
         for key in center.do(lambda tx: tx.keys()):
-            click.echo(f"{key.id}  {key.role.value:<11}  {key.name}{'  (revoked)' if key.revoked_at else ''}")
+            click.echo(f"{key.id}  {key.role.value:<11}  {plain(key.name)}{'  (revoked)' if key.revoked_at else ''}")
 
 
 @keys.command("sign-in")

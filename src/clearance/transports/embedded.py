@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import wait
+from dataclasses import replace
 from typing import Any
 
 from clearance.center import keys, telling
@@ -102,7 +103,8 @@ def _number(action_id: str) -> int:
 def _refused(error: Any) -> Decision:
     """A conflict is an answer (how the action stands); everything else is none."""
     if isinstance(error, Conflict) and error.record is not None:
-        return telling.decision_of(error.record)
+        # Never the yes to a claim, whichever nonce stands there.
+        return replace(telling.decision_of(error.record), nonce=None)
     code = "bad_key" if isinstance(error, NotAuthenticated) else type(error).__name__.lower()
     raise AuthorizationUnavailable(
         f"The embedded Center refused the exchange: {error}.",

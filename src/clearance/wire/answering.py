@@ -33,6 +33,8 @@ POLL_EVERY = 2
 """Seconds between polls that are suggested to clients that cannot long-poll."""
 DECIDE_WITHIN = 900.0
 RUN_WITHIN = 300.0
+LONGEST_DURATION_MS = 10**12
+"""Milliseconds of a body's run that can be meant: some thirty years."""
 
 ShortText = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
@@ -93,7 +95,7 @@ class OutcomeBody(TypedDict):
     nonce: ShortText
     outcome: str
     error_type: Annotated[ShortText | None, Field(default=None)]
-    duration_ms: Annotated[int, Field(default=0, ge=0)]
+    duration_ms: Annotated[int, Field(default=0, ge=0, le=LONGEST_DURATION_MS)]
     notes: Annotated[list[Annotated[str, Field(max_length=500)]], Field(default_factory=list, max_length=20)]
 
 

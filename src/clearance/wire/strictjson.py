@@ -68,12 +68,12 @@ def _finite(text: str) -> float:
 
 
 def _depth(value: Json, limit: int) -> int:
-    """How deep the value is nested; stops counting one past the limit."""
-    level, layer = 0, [value]
-    while layer and level <= limit:
-        layer = [inner for outer in layer if isinstance(outer, (dict, list)) for inner in _inside(outer)]
-        level += 1
-    return level - 1
+    """How many lists and objects stand inside each other; stops counting one past the limit."""
+    depth, layer = 0, [value]
+    while depth <= limit and (outers := [item for item in layer if isinstance(item, (dict, list))]):
+        layer = [inner for outer in outers for inner in _inside(outer)]
+        depth += 1
+    return depth
 
 
 def _inside(outer: dict[str, Json] | list[Json]) -> list[Json]:

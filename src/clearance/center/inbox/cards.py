@@ -14,6 +14,8 @@ from clearance.models import CodeIdentity, Status
 
 LARGEST_CARD = 20_000
 """Characters of a request that the list shows whole; a larger one has a page of its own."""
+JUST_NOW = 5
+"""Seconds that are too short to be counted."""
 LEVELS = ("critical", "high", "medium", "low")
 
 
@@ -24,6 +26,11 @@ class Moment:
     milliseconds: int
     words: str
     exact: str
+
+    @property
+    def ago(self) -> str:
+        """How long ago it was."""
+        return f"{self.words} ago" if self.words else "just now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +169,9 @@ class Card:
 
     def _moment(self, microseconds: int) -> Moment:
         exact = datetime.fromtimestamp(microseconds // SECOND, UTC)
-        return Moment(
-            microseconds // 1000, span(abs(self.now - microseconds) / SECOND), f"{exact:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        seconds = abs(self.now - microseconds) / SECOND
+        words = span(seconds) if seconds >= JUST_NOW or microseconds > self.now else ""
+        return Moment(microseconds // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
 
 
 _ENDED_UNDECIDED = {

@@ -7,8 +7,10 @@ The settings are those that lost nothing in simulated power loss: the database i
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DatabaseError
@@ -44,8 +46,9 @@ def open_store(path: str | os.PathLike[str]) -> GroupCommitStore:
 
     try:
         return GroupCommitStore(engine, lambda connection: _prepare(connection, file, is_new=is_new))
-    except DatabaseError as error:
-        raise DatabaseRefused(f"{file}: cannot be used ({error.orig}). Nothing was changed.") from None
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        words = getattr(error, "orig", error)
+        raise DatabaseRefused(f"{file}: cannot be used ({words}). Nothing was changed.") from None
 
 
 def _check_file(file: Path) -> bool:
@@ -73,9 +76,8 @@ def _check_file(file: Path) -> bool:
 
 
 def _connect(file: Path) -> Any:
-    import sqlite3
-
-    return sqlite3.connect(f"file:{file.absolute()}?mode=rw", uri=True, isolation_level=None, check_same_thread=False)
+    address = f"file:{quote(str(file.absolute()))}?mode=rw"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def _prepare(connection: Connection, file: Path, *, is_new: bool) -> None:

@@ -90,10 +90,13 @@ sessions = Table(
 
 def _first(connection: Connection) -> None:
     metadata.create_all(connection)
-    for change in ("UPDATE", "DELETE"):
+    replaced = (
+        "INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)"  # REPLACE fires no DELETE trigger
+    )
+    for name, change in (("update", "UPDATE ON audit"), ("delete", "DELETE ON audit"), ("replace", replaced)):
         connection.execute(
             text(
-                f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit "
+                f"CREATE TRIGGER audit_no_{name} BEFORE {change} "
                 "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
             )
         )

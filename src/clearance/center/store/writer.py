@@ -6,6 +6,7 @@ commit that holds it is durable.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Collection
@@ -108,9 +109,9 @@ class GroupCommitStore:
                 for work, future in jobs:
                     self._run(connection, work, future, done, changed)
         except Exception as error:  # noqa: BLE001 - every waiting caller is told, and the thread lives on
-            refusal = _unavailable(error)
-            for future, _ in done:
-                future.set_exception(refusal)
+            with contextlib.suppress(Exception):  # a failed COMMIT may leave the transaction open
+                connection.connection.rollback()
+            _refuse(jobs, _unavailable(error))
             return
         if changed:
             self.on_change(changed)
@@ -138,6 +139,13 @@ class GroupCommitStore:
         else:
             changed |= tx.changed
             done.append((future, result))
+
+
+def _refuse(jobs: list[Job], refusal: StoreUnavailable) -> None:
+    """Tell everybody who was told nothing yet, also those whose unit was not begun."""
+    for _, future in jobs:
+        if future.running() or (not future.done() and future.set_running_or_notify_cancel()):
+            future.set_exception(refusal)
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

@@ -1,0 +1,133 @@
+"""The documentation fails the build when it lies: pictures, routes, commands, settings and names are compared."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+from pathlib import Path
+from urllib.parse import unquote
+
+import click
+import pytest
+
+import clearance
+from clearance import errors, lifecycle, settings
+from clearance.center import api
+from clearance.cli.commands import cli
+
+ROOT = Path(__file__).parent.parent.parent
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+CLI_PAGE = (DOCS / "reference" / "cli.md").read_text()
+
+
+def fences(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ("clearance",)) -> dict[tuple[str, ...], click.Command]:
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name, command in group.commands.items():
+        found |= commands(command, (*path, name)) if isinstance(command, click.Group) else {(*path, name): command}
+    return found
+
+
+COMMANDS = commands(cli)
+
+
+def flags(command: click.Command) -> set[str]:
+    return {flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")}
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Every line of a shell fence that runs ``clearance``."""
+    lines = [
+        (page.name, part.strip())
+        for page in PAGES
+        for fence in fences(page.read_text(), "sh")
+        for line in fence.splitlines()
+        for part in line.split("&&")
+    ]
+    return [(page, line) for page, line in lines if re.match(r"(\.venv/bin/)?clearance ", line)]
+
+
+def test_the_picture_of_the_lifecycle_is_the_table() -> None:
+    (picture,) = fences((DOCS / "explanation" / "lifecycle.md").read_text(), "mermaid")
+    assert picture == lifecycle.diagram()
+
+
+def test_the_page_of_the_lifecycle_explains_every_state() -> None:
+    page = (
+        (DOCS / "explanation" / "lifecycle.md").read_text().partition("## The states")[2].partition("## The times")[0]
+    )
+    assert set(re.findall(r"`(\w+)`", page)) == {status.value for status in clearance.Status}
+
+
+def test_every_route_of_the_api_is_in_the_reference_and_no_other() -> None:
+    page = (DOCS / "reference" / "rest.md").read_text()
+    told = set(re.findall(r"^\| `(GET|POST|DELETE) (/\S+)` \|", page, re.MULTILINE))
+    served = {(method, route.path) for route in api.ROUTES for method in (route.methods or set()) - {"HEAD"}}
+    assert told == served
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_and_option_is_in_the_reference(path: tuple[str, ...]) -> None:
+    rows = [row for row in CLI_PAGE.splitlines() if row.startswith(f"| `{' '.join(path)} ")]
+    assert rows, f"{' '.join(path)} has no row in cli.md"
+    told = set(re.findall(r"--[a-z-]+", " ".join(row.split("` |")[0] for row in rows)))
+    assert told == flags(COMMANDS[path])
+
+
+@pytest.mark.parametrize(("page", "line"), shown_commands())
+def test_a_command_that_a_page_shows_exists_with_these_options(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    words[0] = "clearance"
+    path = next((path for path in COMMANDS if tuple(words[: len(path)]) == path), None)
+    assert path is not None, f"{page}: {line}"
+    assert {word for word in words if word.startswith("--")} <= flags(COMMANDS[path]), f"{page}: {line}"
+
+
+def test_every_setting_is_in_the_reference_and_no_other() -> None:
+    read = set(re.findall(r'"(OWKAI_[A-Z_]+)"', inspect.getsource(settings)))
+    told = set(re.findall(r"^\| `(OWKAI_[A-Z_]+)`", (DOCS / "reference" / "settings.md").read_text(), re.MULTILINE))
+    assert told == read
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    reference = "\n".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    in_the_tree = {name for name in clearance.__all__ if hasattr(errors, name) and name not in ("Action", "Decision")}
+    for name in set(clearance.__all__) - in_the_tree - {"__version__"}:
+        assert f"clearance.{name}" in reference, name
+    assert ".. automodule:: clearance.errors\n   :members:" in reference
+
+
+def test_every_error_is_in_the_guide_to_refusals() -> None:
+    guide = (DOCS / "how-to" / "handle-refusals.md").read_text()
+    family = {
+        name for name, kind in vars(errors).items() if inspect.isclass(kind) and kind.__module__ == errors.__name__
+    }
+    assert {name for name in family if f"`{name}`" in guide} == family
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+        if "://" not in target
+        and not target.startswith("docs/images/")
+        and not (page.parent / unquote(target)).exists()
+    ]
+    assert not broken
+
+
+def test_the_page_on_writing_a_transport_stays_under_forty_lines() -> None:
+    assert len((DOCS / "how-to" / "write-a-transport.md").read_text().splitlines()) < 40
+
+
+def test_every_python_block_is_executed() -> None:
+    """A fence named anything but ``python`` would be skipped by sybil in silence."""
+    for page in PAGES:
+        languages = set(re.findall(r"^```([\w{}-]+)", page.read_text(), re.MULTILINE))
+        assert languages <= {"python", "sh", "ini", "toml", "mermaid", "{toctree}", "{eval-rst}", "{glossary}"}, page
