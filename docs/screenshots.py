@@ -204,8 +204,11 @@ def take(browser: Browser, shop: Shop, name: str, scheme: str, width: int, heigh
 
 def main() -> int:
     """Make every picture."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        print("Chromium is not installed.", file=sys.stderr)
+        return 1
     IMAGES.mkdir(exist_ok=True)
-    chromium = shutil.which("chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
         with open_shop(Path(folder, "empty.db")) as shop:

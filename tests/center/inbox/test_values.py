@@ -53,7 +53,8 @@ def test_a_text_of_many_lines_is_folded() -> None:
 
 @pytest.mark.parametrize(("count", "is_folded"), [(FOLD_ITEMS, False), (FOLD_ITEMS + 1, True)])
 def test_a_list_with_many_items_is_folded(count: int, is_folded: bool) -> None:
-    value = laid_out([1 for _ in range(count)])
+    items: list[Json] = [1] * count
+    value = laid_out(items)
 
     assert value.is_folded is is_folded
     assert value.summary == f"{count} items"
@@ -69,6 +70,13 @@ def test_what_was_redacted_is_hidden_wherever_it_stands() -> None:
     assert (
         shown.value([["b", {"secret": "[redacted]"}]], "keys").items[0][1].items[1][1].items[0][1].kind is Kind.HIDDEN
     )
+
+
+@pytest.mark.parametrize(
+    ("is_bound", "said"), [(True, "a secret; the approval covers its exact value"), (False, "a secret")]
+)
+def test_a_hidden_value_is_said_to_be_covered_only_if_it_is(is_bound: bool, said: str) -> None:
+    assert Shown(("pin",), is_bound=is_bound).value("[redacted]", "pin") == Value(Kind.HIDDEN, said)
 
 
 def test_a_value_that_only_says_redacted_is_no_secret() -> None:

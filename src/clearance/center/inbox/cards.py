@@ -93,7 +93,7 @@ class Card:
     def parameters(self) -> list[tuple[str, Value]]:
         """Every argument."""
         action = self.record.action
-        return Shown(action.redacted, action.abridged).rows(action.parameters)
+        return Shown(action.redacted, action.abridged, self.record.claims).rows(action.parameters)
 
     @property
     def context(self) -> list[tuple[str, Value]]:

@@ -76,10 +76,14 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What was said of how the values are shown: hidden paths, and (shown, total) of those shown in part."""
+    """What was said of how the values are shown: hidden paths, and (shown, total) of those shown in part.
+
+    ``is_bound`` says that a digest covers the hidden ones, and is compared before they are used.
+    """
 
     redacted: Collection[str] = ()
     abridged: Mapping[str, tuple[int, int]] | None = None
+    is_bound: bool = False
 
     def rows(self, values: Mapping[str, Json]) -> list[tuple[str, Value]]:
         """Each named value, in the order in which they were sent."""
@@ -104,7 +108,7 @@ class Shown:
 
     def _text(self, text: str, path: str, note: str) -> Value:
         if text == REDACTED and self._hides(path):
-            return Value(Kind.HIDDEN)
+            return Value(Kind.HIDDEN, "a secret; the approval covers its exact value" if self.is_bound else "a secret")
         shown, total = (self.abridged or {}).get(path, (0, 0))
         if note:  # said in words of ours, beside the value, not in the middle of it
             text = text.removesuffix(f"… [{shown:,} of {total:,} characters shown]")

@@ -88,7 +88,9 @@ function merge(fresh) {
       old.replaceWith(card);
     }
   }
-  for (const card of known.values()) close(card, "Decided elsewhere, withdrawn, or out of time. What came of it is below.");
+  if (find("[aria-busy=true]") === null) { // else some of them may be this approver's own decision
+    for (const card of known.values()) close(card, "Decided elsewhere, or over. What came of it stands below.");
+  }
   for (const part of ["count", "levels", "bulk", "recent"]) {
     const old = find(`#${part}`), now = find(`#${part}`, fresh);
     if (!isBusy(old) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
@@ -149,8 +151,8 @@ async function send(event) {
   event.preventDefault();
   const place = form.closest(".card, .panel");
   const body = new URLSearchParams(new FormData(form));
-  const buttons = all("button", place);
-  for (const button of buttons) button.disabled = true;
+  if (place.ariaBusy === "true") return;
+  place.ariaBusy = "true"; // not disabled: that would take the focus away
   try {
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
     if (answer.status === 401) return location.assign("/sign-in");
@@ -160,7 +162,8 @@ async function send(event) {
   } catch {
     show(place, "The Center could not be reached, so it may not have been told. Try again.");
   } finally {
-    for (const button of buttons) button.disabled = place.classList.contains("gone");
+    place.ariaBusy = null;
+    if (inbox) refresh();
   }
 }
 
@@ -172,7 +175,6 @@ function done(form, said) {
   form.closest("details.confirm")?.removeAttribute("open");
   movedAt = performance.now();
   say(said);
-  refresh();
 }
 
 // Keys: letters only move the focus; what has it then answers to Enter, as anywhere
