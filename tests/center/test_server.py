@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
 import socket
 import threading
@@ -175,14 +177,21 @@ def test_a_certificate_for_another_name_is_not_believed(tmp_path: Path, authorit
 # Stopping
 
 
-def test_whoever_waits_is_answered_when_the_center_stops(tmp_path: Path) -> None:
+def test_whoever_waits_is_answered_when_the_center_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     center = Center.open(tmp_path / "center.db")
     key = center.create_key(Role.USER)
     server = CenterServer(center)
     with server:
         transport = HttpTransport(server.url, key)
         asked = transport.send(Submit(an_action(), "k", "nonce-one", PATIENCE))
-        listening = noticed(center, int(asked.action_id))
+        listening = threading.Event()
+        original = center.bell.listening
+
+        def noticed(action_id: int = 0) -> Any:
+            listening.set()
+            return original(action_id)
+
+        monkeypatch.setattr(center.bell, "listening", noticed)
         waiting = Await(asked.action_id, hold=60, timeout=90)
         with in_thread(lambda: transport.send(waiting)) as answers:
             assert listening.wait(PATIENCE)
@@ -195,20 +204,6 @@ def test_whoever_waits_is_answered_when_the_center_stops(tmp_path: Path) -> None
     assert answer.status is Status.PENDING
 
 
-def noticed(center: Center, action_id: int) -> threading.Event:
-    """An event that is set once somebody listens to the action's bell."""
-    listening = threading.Event()
-    original = center.bell.listening
-
-    def listen(wanted: int = 0) -> Any:
-        if wanted == action_id:
-            listening.set()
-        return original(wanted)
-
-    center.bell.listening = listen  # type: ignore[method-assign, assignment]
-    return listening
-
-
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[CenterProcess]:
     with center_process(tmp_path / "center.db") as process:
@@ -217,22 +212,18 @@ def process(tmp_path: Path) -> Iterator[CenterProcess]:
 
 def test_sigterm_answers_whoever_waits_and_ends_with_success(process: CenterProcess) -> None:
     key = process.key("user")
-    with Api(process.url, key) as agent, closing(socket.socket()) as waiting:
-        waiting.settimeout(PATIENCE)
-        waiting.connect(("127.0.0.1", process.port))
-        path = f"/api/v1/actions/{agent.submit()['id']}/status"
-        lines = [f"GET {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {key}"]
-        waiting.sendall("\r\n".join([*lines, "", ""]).encode())
-        assert b'"status":"pending_approval"' in waiting.recv(65_536)
-        waiting.sendall("\r\n".join([*lines, "Prefer: wait=60", "", ""]).encode())
-        # What was sent before this is read before this is answered.
-        agent.get("/health")
+    waiting = http.client.HTTPConnection("127.0.0.1", process.port, timeout=PATIENCE)
+    with Api(process.url, key) as agent, closing(waiting):
+        path, headers = f"/api/v1/actions/{agent.submit()['id']}/status", {"Authorization": f"Bearer {key}"}
+        waiting.request("GET", path, headers=headers)
+        waiting.getresponse().read()
+        waiting.request("GET", path, headers={**headers, "Prefer": "wait=60"})
+        agent.get("/health")  # what was sent before this is read before this is answered
 
         code = process.terminate()
 
-        answer = waiting.recv(65_536)
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert b'"status":"pending_approval"' in answer
+        answer = waiting.getresponse()
+        assert (answer.status, json.load(answer)["status"]) == (200, "pending_approval")
     assert code == 0
 
 

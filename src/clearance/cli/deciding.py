@@ -65,6 +65,8 @@ def _what(action: dict[str, Any]) -> str:
 
 
 def _line(action: dict[str, Any]) -> str:
-    details = ", ".join(f"{plain(name)}={plain(json.dumps(value))}" for name, value in action["action_details"].items())
-    head = f"{action['id']:>6}  {action['risk_level']:<8}  {_what(action)}"
-    return f"{head}  {details}  by {plain(str(action.get('agent_id')))}, until {action.get('expires_at')}"
+    found = action.get("action_details")
+    details = found.items() if isinstance(found, dict) else ()
+    arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in details)
+    head = f"{action.get('id')!s:>6}  {action.get('risk_level')!s:<8}  {_what(action)}"
+    return plain(f"{head}  {arguments}  by {action.get('agent_id')}, until {action.get('expires_at')}")

@@ -29,6 +29,16 @@ def opened(database: str, policy: str | None = None) -> Iterator[Center]:
         center.close()
 
 
+@contextmanager
+def sigterm_is_an_exit() -> Iterator[None]:
+    """Once its waiters are answered the server passes SIGTERM on; as an exit it closes the database, too."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @click.command("center")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
@@ -43,7 +53,7 @@ def serve_center(database: str, policy: str | None, **binding: Any) -> None:
     """Run an Authorization Center until it is stopped."""
     where = Binding(**binding)
     where.check()
-    with opened(database, policy) as center:
+    with sigterm_is_an_exit(), opened(database, policy) as center:
         server = CenterServer(center, where)
         has_approver = any(key.role != "user" for key in center.do(lambda tx: tx.keys()))
         click.echo(f"Clearance Center {__version__} at {server.url}")
@@ -52,8 +62,6 @@ def serve_center(database: str, policy: str | None, **binding: Any) -> None:
         if not has_approver:
             click.echo(f"No approver yet: clearance keys create --role admin --database {database}")
         sys.stdout.flush()
-        # Once its waiters are answered the server passes the signal on; as an exit it closes the database, too.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server.serve()
 
 
