@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
+from tests.helpers import AsyncDoor, Door, SyncDoor
 
 from clearance import settings
 
@@ -21,6 +22,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("deep", hypothesis.settings.get_profile("ci"), max_examples=10_000)
 hypothesis.settings.load_profile("deep" if os.environ.get("CLEARANCE_DEEP") == "1" else "ci")
+
+
+@pytest.fixture(params=[SyncDoor(), AsyncDoor()], ids=["sync", "async"])
+def door(request: pytest.FixtureRequest) -> Door:
+    """Each side of the front door in turn; what holds for one must hold for the other."""
+    side: Door = request.param
+    return side
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from types import TracebackType
+from types import MethodType, TracebackType
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import wrapt
@@ -142,6 +143,7 @@ def requires_authorization(
 
 def _sync_shell(guard: Guard, *, returns_denial: bool) -> Callable[..., Any]:
     def call(wrapped: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
+        wrapped, instance, args = _with_its_class(wrapped, instance, args)
         bound = guard.bind(wrapped, instance, args, kwargs)
         if not guard.asks(bound):
             return bound.run(wrapped)
@@ -184,9 +186,26 @@ def _async_shell(guard: Guard, *, returns_denial: bool) -> Callable[..., Any]:
 
     # Bound here, not in the coroutine: the arguments are those of the call, whenever it is awaited.
     def call(wrapped: Callable[..., Any], instance: object, args: Any, kwargs: Any) -> Any:
+        wrapped, instance, args = _with_its_class(wrapped, instance, args)
         return finish(wrapped, guard.bind(wrapped, instance, args, kwargs))
 
     return call
+
+
+def _with_its_class(wrapped: Callable[..., Any], instance: object, args: Any) -> tuple[Callable[..., Any], object, Any]:
+    """The call, bound to its class if the guard stands under ``@classmethod``, which Python 3.13 leaves to us."""
+    owner = args[0] if args else None
+    if instance is not None or not isinstance(owner, type) or not _is_classmethod_of(owner, wrapped):
+        return wrapped, instance, args
+    return MethodType(wrapped, owner), owner, args[1:]
+
+
+def _is_classmethod_of(owner: type, function: Callable[..., Any]) -> bool:
+    found = inspect.getattr_static(owner, getattr(function, "__name__", ""), None)
+    layer = found.__func__ if isinstance(found, classmethod) else None
+    while layer is not None and layer is not function:
+        layer = getattr(layer, "__wrapped__", None)
+    return layer is not None
 
 
 class Ask:

@@ -63,6 +63,8 @@ class AsyncHttpTransport:
 
     async def aclose(self) -> None:
         """Close this loop's connections."""
+        if self._threaded:
+            self._threaded.close()
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()
@@ -138,6 +140,10 @@ class ThreadedTransport:
         if isinstance(command, Await):
             command = replace(command, hold=0.0)
         return await asyncio.get_running_loop().run_in_executor(_pool(os.getpid()), self._transport.send, command)
+
+    def close(self) -> None:
+        """Close the sync transport's connections, if it can."""
+        getattr(self._transport, "close", lambda: None)()
 
 
 @lru_cache(maxsize=1)
