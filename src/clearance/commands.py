@@ -33,12 +33,17 @@ class Await:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Spend the approval, once, for the call with this digest. The same nonce again gets the same answer."""
+    """Spend the approval, once, for the call with this digest. The same nonce again gets the same answer.
+
+    ``digest`` is that of the call as it was asked. Where the approver changed parameters, ``edited_digest`` is
+    that of the call as it will run.
+    """
 
     action_id: str
     digest: str
     nonce: str
     timeout: float
+    edited_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

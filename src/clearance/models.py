@@ -65,6 +65,10 @@ class Action:
     abridged: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Path of each value that is shown in part -> (shown, total), in characters or items."""
     code: CodeIdentity | None = None
+    editable: tuple[str, ...] = ()
+    """The parameters that an approver may change while clearing the call."""
+    risk_indicators: Mapping[str, Json] = field(default_factory=dict)
+    """What the caller itself knows of the risk; a Center may only let it raise the risk, never lower it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Decision:
 
     ``offers`` names what this server can do beyond plain ASCEND (``wait``, ``claim``, ``outcome``,
     ``withdraw``). ``nonce`` is the claim's, when the action is claimed. ``retry_after`` is in seconds.
+    ``edits`` are the parameters that the approver changed: the call was cleared with these values, and
+    with no others.
     """
 
     action_id: str
@@ -88,6 +94,7 @@ class Decision:
     nonce: str | None = None
     offers: frozenset[str] = frozenset()
     retry_after: float | None = None
+    edits: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -45,6 +45,7 @@ def from_row(row: Any) -> Record:
             **{
                 **action,
                 "redacted": tuple(action["redacted"]),
+                "editable": tuple(action.get("editable", ())),
                 "abridged": {path: (shown, total) for path, (shown, total) in action["abridged"].items()},
                 "code": CodeIdentity(**code) if code else None,
             }
