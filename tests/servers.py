@@ -23,7 +23,7 @@ from clearance.center.records import Record, Role
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center, wall_clock
 from clearance.center.store.base import Tx
-from clearance.center.store.sqlite import open_store
+from clearance.center.store.databases import open_store
 from clearance.client import Client
 from clearance.models import Status
 from clearance.settings import Settings
@@ -193,7 +193,7 @@ def command(*arguments: str) -> list[str]:
 class CenterProcess:
     """``clearance center`` as a process of its own; it can be killed and started again at the same address."""
 
-    def __init__(self, database: Path, *options: str) -> None:
+    def __init__(self, database: Path | str, *options: str) -> None:
         self.database = database
         self.port = 0
         self.url = ""
@@ -245,7 +245,7 @@ class CenterProcess:
 
 
 @contextmanager
-def center_process(database: Path, *options: str) -> Iterator[CenterProcess]:
+def center_process(database: Path | str, *options: str) -> Iterator[CenterProcess]:
     """A running `CenterProcess` on ``database``, killed at the end."""
     process = CenterProcess(database, *options)
     try:

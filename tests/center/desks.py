@@ -1,4 +1,4 @@
-"""A desk on a real SQLite store, with a clock that only tests move, and people at it."""
+"""A desk on a real store, with a clock that only tests move, and people at it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clearance.center.desk import SECOND, Desk
 from clearance.center.policy import Policy
 from clearance.center.records import Principal, Record, Role, Submission
 from clearance.center.store.base import Tx
-from clearance.center.store.sqlite import open_store
+from clearance.center.store.databases import open_store
 from clearance.models import Action, Outcome, Status
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Clock:
 class Office:
     """The desk, its store and its clock; every method is one transaction."""
 
-    def __init__(self, database: Path, policy: Policy | None = None) -> None:
+    def __init__(self, database: Path | str, policy: Policy | None = None) -> None:
         self.clock = Clock()
         self.store = open_store(database)
         self.desk = Desk(policy or Policy(), self.clock)

@@ -81,7 +81,8 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreUnavailable)
     log.error("The store failed: %s", error)
     status = 507 if error.full else 503
-    return await _told(request, status, "The store is not available; nothing was changed")
+    done = "whether it was kept is not known; ask again" if error.unknown else "nothing was changed"
+    return await _told(request, status, f"The store is not available; {done}")
 
 
 async def _http(request: Request, error: Exception) -> Response:

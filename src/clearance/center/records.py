@@ -156,12 +156,14 @@ class Invalid(DeskError):
 class StoreUnavailable(Exception):
     """The store cannot keep anything now, so nothing was done.
 
-    ``full`` tells a full disk from the rest.
+    ``full`` tells a full disk from the rest. ``unknown``: the connection was lost while the database was asked to
+    keep it, so it may have been kept after all.
     """
 
-    def __init__(self, detail: str, *, full: bool = False) -> None:
+    def __init__(self, detail: str, *, full: bool = False, unknown: bool = False) -> None:
         super().__init__(detail)
         self.full = full
+        self.unknown = unknown
 
 
 class DatabaseRefused(Exception):

@@ -20,8 +20,8 @@ from clearance.center.bell import Bell
 from clearance.center.desk import SECOND, Desk
 from clearance.center.policy import Policy
 from clearance.center.records import NotAuthenticated, Principal, Record, Role, Session, StoreUnavailable
-from clearance.center.store.base import Store, Tx
-from clearance.center.store.sqlite import open_store
+from clearance.center.store.base import Store, Tx, Use
+from clearance.center.store.databases import open_store
 from clearance.models import Status
 
 T = TypeVar("T")
@@ -50,15 +50,22 @@ class Center:
         store.on_change = self.bell.ring
 
     @classmethod
-    def open(cls, database: str | os.PathLike[str], policy_file: str | os.PathLike[str] | None = None) -> Center:
-        """A Center on a SQLite file, which is made if there is none.
+    def open(
+        cls,
+        database: str | os.PathLike[str],
+        policy_file: str | os.PathLike[str] | None = None,
+        use: Use = Use.SERVE,
+    ) -> Center:
+        """A Center on a SQLite file, which is made if there is none, or on a database at ``postgresql://...``.
+
+        Only one Center serves from a file; on PostgreSQL there may be several.
 
         Raises:
-            DatabaseRefused: the file cannot be served from.
+            DatabaseRefused: the database cannot be used so.
             PolicyError: the policy cannot be used.
         """
         policy = policies.load(Path(policy_file)) if policy_file is not None else Policy()
-        return cls(open_store(database), policy)
+        return cls(open_store(database, use), policy)
 
     def close(self) -> None:
         """Answer whoever waits, finish what was taken in, close the store."""

@@ -12,6 +12,7 @@ import click
 from clearance.center.policy import PolicyError
 from clearance.center.records import DatabaseRefused, StoreUnavailable
 from clearance.center.server import CannotServe
+from clearance.center.store.databases import is_url
 from clearance.client import Client
 from clearance.errors import AuthorizationError
 from clearance.settings import Settings
@@ -25,6 +26,25 @@ ENV_FILE = click.option(
     help="Read OWKAI_* from this file instead of the environment.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class DatabaseAddress(click.Path):
+    """The path of a SQLite file, or the URL of a database on a server."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See click; a URL is left as it is."""
+        return value if is_url(value) else super().convert(value, param, ctx)
+
+
+DATABASE = click.option(
+    "--database", required=True, type=DatabaseAddress(exists=True), help="The Center's SQLite file, or postgresql://..."
+)
+NEW_DATABASE = click.option(
+    "--database", required=True, type=DatabaseAddress(), help="The Center's SQLite file, or postgresql://..."
+)
 
 
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:

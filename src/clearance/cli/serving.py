@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,14 +16,16 @@ from clearance.center import audit as trail
 from clearance.center.records import Principal, Role
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center
+from clearance.center.store.base import Use
+from clearance.center.store.databases import shown
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, plain_errors, say
+from clearance.cli.common import AS_JSON, DATABASE, NEW_DATABASE, DatabaseAddress, plain_errors, say
 
 
 @contextmanager
-def opened(database: str, policy: str | None = None) -> Iterator[Center]:
+def opened(database: str, use: Use, policy: str | None = None) -> Iterator[Center]:
     """The Center on this database, for one command."""
-    center = Center.open(database, policy)
+    center = Center.open(database, policy, use)
     try:
         yield center
     finally:
@@ -39,28 +42,36 @@ def sigterm_is_an_exit() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@click.command("center")
+@click.group("center", invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
-@click.option("--database", required=True, type=click.Path(dir_okay=False), help="The SQLite file; made if missing.")
+@click.option("--database", type=DatabaseAddress(), help="A SQLite file, made if missing, or postgresql://...")
 @click.option("--policy", type=click.Path(dir_okay=False), help="The policy file (TOML); default: built in.")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="PEM file with the certificate.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM file with its key.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of it has TLS.")
 @click.option("--public-url", help="The address people use, if it is another.")
+@click.pass_context
 @plain_errors
-def serve_center(database: str, policy: str | None, **binding: Any) -> None:
-    """Run an Authorization Center until it is stopped."""
-    where = Binding(**binding)
+def serve_center(context: click.Context, /, database: str | None, policy: str | None, **binding: Any) -> None:
+    """Run an Authorization Center until it is stopped, or look after its database."""
+    if context.invoked_subcommand is not None:
+        return
+    if database is None:
+        raise click.MissingParameter(ctx=context, param=next(p for p in context.command.params if p.name == "database"))
+    _serve(database, policy, Binding(**binding))
+
+
+def _serve(database: str, policy: str | None, where: Binding) -> None:
     where.check()
-    with sigterm_is_an_exit(), opened(database, policy) as center:
+    with sigterm_is_an_exit(), opened(database, Use.SERVE, policy) as center:
         server = CenterServer(center, where)
         has_approver = any(key.role != "user" for key in center.do(lambda tx: tx.keys()))
         click.echo(f"Clearance Center {__version__} at {server.url}")
         click.echo(f"Inbox:    {server.url}/   (sign in with an admin key, or: clearance keys sign-in)")
-        click.echo(f"Database: {database}   Policy: {policy or 'built in'} ({center.desk.policy.version})")
+        click.echo(f"Database: {shown(database)}   Policy: {policy or 'built in'} ({center.desk.policy.version})")
         if not has_approver:
-            click.echo(f"No approver yet: clearance keys create --role admin --database {database}")
+            click.echo(f"No approver yet: clearance keys create --role admin --database {shlex.quote(shown(database))}")
         sys.stdout.flush()
         server.serve()
 
@@ -70,19 +81,14 @@ def keys() -> None:
     """Make and list API keys, and sign-in links."""
 
 
-DATABASE = click.option(
-    "--database", required=True, type=click.Path(exists=True, dir_okay=False), help="The Center's SQLite file."
-)
-
-
 @keys.command("create")
 @click.option("--role", required=True, type=click.Choice(["user", "admin", "super_admin"]), help="What it may do.")
 @click.option("--name", default="", help="Whose key it is; shown to approvers and in the audit trail.")
-@click.option("--database", required=True, type=click.Path(dir_okay=False), help="The Center's SQLite file.")
+@NEW_DATABASE
 @plain_errors
 def create_key(role: str, name: str, database: str) -> None:
     """Make a key and print it: once, and nothing else."""
-    with opened(database) as center:
+    with opened(database, Use.VISIT) as center:
         click.echo(center.create_key(Role(role), name))
 
 
@@ -91,7 +97,7 @@ def create_key(role: str, name: str, database: str) -> None:
 @plain_errors
 def list_keys(database: str) -> None:
     """List the keys: id, role, name. The keys themselves are not kept."""
-    with opened(database) as center:
+    with opened(database, Use.READ) as center:
         for key in center.do(lambda tx: tx.keys()):
             click.echo(f"{key.id}  {key.role.value:<11}  {plain(key.name)}{'  (revoked)' if key.revoked_at else ''}")
 
@@ -103,10 +109,12 @@ def list_keys(database: str) -> None:
 @plain_errors
 def sign_in(key_id: str, database: str, url: str) -> None:
     """Print a one-time link that signs the owner of key KEY_ID in to the inbox."""
-    with opened(database) as center:
+    with opened(database, Use.VISIT) as center:
         key = center.do(lambda tx: tx.key(key_id))
         if key is None or key.revoked_at is not None:
-            raise click.ClickException(f"There is no key {key_id!r}; see: clearance keys list --database {database}")
+            raise click.ClickException(
+                f"There is no key {key_id!r}; see: clearance keys list --database {shown(database)}"
+            )
         token = center.sign_in_token(Principal(key.id, key.name, key.role))
     click.echo(f"{url.rstrip('/')}/sign-in?token={token}")
 
@@ -122,7 +130,7 @@ def audit() -> None:
 @plain_errors
 def verify_audit(database: str, *, as_json: bool) -> None:
     """Recompute the whole chain; exit code 1 if anything does not fit."""
-    with opened(database) as center:
+    with opened(database, Use.READ) as center:
         report = center.do(lambda tx: trail.verify(tx.audit()))
     found = {"entries": report.entries, "head": report.head, "problem": report.problem}
     if report.problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from clearance.center.audit import Link
@@ -11,6 +12,17 @@ from clearance.center.records import Entry, KeyRecord, Principal, Record, Sessio
 from clearance.models import Status
 
 T = TypeVar("T")
+
+
+class Use(StrEnum):
+    """What a store is opened for."""
+
+    SERVE = "serve"
+    """A Center's: makes the database or brings it forward, and hears what others change in it."""
+    VISIT = "visit"
+    """A command's that writes a little, beside a Center that may be serving; makes the database if there is none."""
+    READ = "read"
+    """A command's that only looks. It holds nobody up."""
 
 
 class Tx(Protocol):
@@ -42,10 +54,11 @@ class Tx(Protocol):
         statuses: Collection[Status] | None = None,
         requester: str | None = None,
         oldest_first: bool = False,
+        after: int = 0,
         limit: int = 50,
         offset: int = 0,
     ) -> list[Record]:
-        """Actions, newest first unless said otherwise."""
+        """Actions with an id behind ``after``, newest first unless said otherwise."""
         ...
 
     def overdue(self, now: int, limit: int = 500) -> list[Record]:
@@ -105,13 +118,17 @@ class Store(Protocol):
     """Runs units of work."""
 
     on_change: Callable[[Collection[int]], None]
-    """Told, after each commit, the ids of the actions that were added or changed."""
+    """Told, after each commit, the ids of the actions that were added or changed, here or by another process.
+
+    Threads of the store call it. What it is told is a hint: it may come twice, or for what did not change.
+    """
 
     def submit(self, work: Callable[[Tx], T]) -> Future[T]:
         """Run ``work`` in a transaction of its own; the future is done when it is durable.
 
+        ``work`` may be run more than once, and only its last run counts: it changes nothing but by its `Tx`.
         An exception of ``work`` rolls its transaction back and comes out of the future. `StoreUnavailable`
-        comes out if the store could not keep it; then nothing of it was kept.
+        comes out if the store could not keep it; then nothing of it was kept, unless it says that this is not known.
         """
         ...
 

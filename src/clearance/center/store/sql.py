@@ -6,13 +6,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from clearance.center import audit
 from clearance.center.audit import Link
 from clearance.center.records import Conflict, Entry, KeyRecord, Principal, Record, Role, Session
 from clearance.center.store import rows, tables
 from clearance.models import Status
+
+AT_ONCE = 1_000
+"""Entries of the audit trail that are in memory at a time."""
 
 
 class SqlTx:
@@ -57,12 +60,15 @@ class SqlTx:
         statuses: Collection[Status] | None = None,
         requester: str | None = None,
         oldest_first: bool = False,
+        after: int = 0,
         limit: int = 50,
         offset: int = 0,
     ) -> list[Record]:
         """See `Tx`."""
         columns = tables.actions.c
         query = select(tables.actions).order_by(columns.id if oldest_first else columns.id.desc())
+        if after:
+            query = query.where(columns.id > after)
         if statuses is not None:
             query = query.where(columns.status.in_([status.value for status in statuses]))
         if requester is not None:
@@ -92,14 +98,18 @@ class SqlTx:
     def audit(self, *, after: int = 0, limit: int | None = None) -> Iterator[Link]:
         """See `Tx`."""
         query = select(tables.audit).where(tables.audit.c.seq > after).order_by(tables.audit.c.seq).limit(limit)
-        for row in self._connection.execute(query):
-            yield Link(row.seq, row.body, row.hash)
+        return self._links(query)
 
     def audit_of(self, action_id: int) -> Iterator[Link]:
         """See `Tx`."""
         query = select(tables.audit).where(tables.audit.c.action_id == action_id).order_by(tables.audit.c.seq)
-        for row in self._connection.execute(query):
-            yield Link(row.seq, row.body, row.hash)
+        return self._links(query)
+
+    def _links(self, query: Select[Any]) -> Iterator[Link]:
+        # Without this, the driver for PostgreSQL would fetch a trail of any length into memory first.
+        with self._connection.execute(query, execution_options={"yield_per": AT_ONCE}) as found:
+            for row in found:
+                yield Link(row.seq, row.body, row.hash)
 
     def add_key(self, record: KeyRecord) -> None:
         """See `Tx`."""

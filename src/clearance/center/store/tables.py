@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -20,8 +21,14 @@ from sqlalchemy import (
     text,
 )
 
+from clearance.center.records import DatabaseRefused
+from clearance.center.store.base import Use
+
 SCHEMA_VERSION = 1
 """The last step; a database with a later one was made by a newer Clearance."""
+
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits everywhere: microseconds need them, and SQLite numbers its rows only in a column called INTEGER."""
 
 metadata = MetaData()
 
@@ -30,12 +37,12 @@ steps = Table("schema_steps", metadata, Column("number", Integer, primary_key=Tr
 actions = Table(
     "actions",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("id", NUMBER, primary_key=True),
+    Column("version", NUMBER, nullable=False),
     Column("status", String(16), nullable=False),
     Column("requester", String(16), nullable=False),
     Column("key", String(200)),
-    Column("due_at", Integer),
+    Column("due_at", NUMBER),
     Column("record", Text, nullable=False),
     UniqueConstraint("requester", "key"),
     Index("actions_by_status", "status", "id"),
@@ -47,8 +54,8 @@ actions = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("action_id", Integer),  # also in the body, which is what counts; here to be found by
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    Column("action_id", NUMBER),  # also in the body, which is what counts; here to be found by
     Column("body", Text, nullable=False),
     Column("hash", String(64), nullable=False),
     Index("audit_by_action", "action_id", "seq"),
@@ -61,8 +68,8 @@ keys = Table(
     Column("role", String(16), nullable=False),
     Column("name", String(200), nullable=False),
     Column("digest", String(64), nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("revoked_at", Integer),
+    Column("created_at", NUMBER, nullable=False),
+    Column("revoked_at", NUMBER),
 )
 
 sign_ins = Table(
@@ -72,7 +79,7 @@ sign_ins = Table(
     Column("principal_id", String(16), nullable=False),
     Column("name", String(200), nullable=False),
     Column("role", String(16), nullable=False),
-    Column("expires_at", Integer, nullable=False),
+    Column("expires_at", NUMBER, nullable=False),
     Column("used", Boolean, nullable=False, default=False),
 )
 
@@ -84,33 +91,68 @@ sessions = Table(
     Column("name", String(200), nullable=False),
     Column("role", String(16), nullable=False),
     Column("form_token", String(64), nullable=False),
-    Column("expires_at", Integer, nullable=False),
+    Column("expires_at", NUMBER, nullable=False),
 )
 
 
 def _first(connection: Connection) -> None:
-    metadata.create_all(connection)
-    replaced = (
-        "INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)"  # REPLACE fires no DELETE trigger
-    )
-    for name, change in (("update", "UPDATE ON audit"), ("delete", "DELETE ON audit"), ("replace", replaced)):
-        connection.execute(
-            text(
-                f"CREATE TRIGGER audit_no_{name} BEFORE {change} "
-                "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
-            )
-        )
+    metadata.create_all(connection, checkfirst=False)
+    for statement in _APPEND_ONLY[connection.dialect.name]:
+        connection.execute(text(statement))
 
+
+_REFUSAL = "the audit trail is append-only"
+_CHANGES = {
+    "update": "UPDATE ON audit",
+    "delete": "DELETE ON audit",
+    # REPLACE fires no DELETE trigger
+    "replace": "INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)",
+}
+_APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER audit_no_{name} BEFORE {change} BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+        for name, change in _CHANGES.items()
+    ],
+    "postgresql": [
+        f"CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql "
+        f"AS $$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()",
+    ],
+}
 
 STEPS: dict[int, Callable[[Connection], None]] = {1: _first}
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the database to `SCHEMA_VERSION`, inside the caller's transaction."""
-    done = schema_version(connection)
-    for number in range(done + 1, SCHEMA_VERSION + 1):
+def bring_forward(connection: Connection, where: str, use: Use) -> None:
+    """Bring a database that holds nothing, or our tables, to `SCHEMA_VERSION`, inside the caller's transaction.
+
+    Only a Center that serves does so with one that is older, and only who writes makes a new one.
+
+    Raises:
+        DatabaseRefused: it is newer, older or empty where that may not be changed, or lacks a table; with ``where``.
+    """
+    found = schema_version(connection)
+    if found > SCHEMA_VERSION:
+        raise DatabaseRefused(
+            f"{where}: was written by a newer Clearance (schema {found}, this one knows {SCHEMA_VERSION}). "
+            "Upgrade Clearance."
+        )
+    if found == 0 and use is Use.READ:
+        raise DatabaseRefused(f"{where}: is empty. No Center has kept anything in it yet.")
+    if 0 < found < SCHEMA_VERSION and use is not Use.SERVE:
+        raise DatabaseRefused(
+            f"{where}: was written by an older Clearance (schema {found}, this one has {SCHEMA_VERSION}). "
+            "Start the Center once: that brings the database forward."
+        )
+    for number in range(found + 1, SCHEMA_VERSION + 1):
         STEPS[number](connection)
         connection.execute(steps.insert().values(number=number))
+    missing = sorted(metadata.tables.keys() - set(inspect(connection).get_table_names()))
+    if missing:
+        raise DatabaseRefused(
+            f"{where}: is damaged: it has no table {', '.join(missing)}. Restore a backup; do not go on with it."
+        )
 
 
 def schema_version(connection: Connection) -> int:

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -28,20 +29,39 @@ MOST_A_COMMIT = 256
 Job: TypeAlias = tuple[Callable[[Tx], Any], "Future[Any]"]
 
 
+class NotYetLocked(BaseException):
+    """A unit is about to write, and its transaction has not kept the other writers out yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a unit came to: its value, or what it raised."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+    def tell(self, future: Future[Any]) -> None:
+        """Let it out, once it is true."""
+        if self.error is not None:
+            future.set_exception(self.error)
+        else:
+            future.set_result(self.value)
+
+
 class GroupCommitStore:
     """See `clearance.center.store.base.Store`: runs every unit of work on one writer thread.
 
-    ``prepare`` is run on that thread's connection before anything else; if it raises, so does this.
+    What differs between databases is in the methods that a subclass may replace. If `_prepare` raises, so does this.
     """
 
-    def __init__(self, engine: Engine, prepare: Callable[[Connection], None]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.on_change: Callable[[Collection[int]], None] = lambda _ids: None
         self._engine = engine
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._ready: Future[None] = Future()
         self._closed = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._main, args=(prepare,), name="clearance-store", daemon=True)
+        self._thread = threading.Thread(target=self._main, name="clearance-store", daemon=True)
         self._thread.start()
         try:
             self._ready.result()
@@ -67,11 +87,33 @@ class GroupCommitStore:
             self._jobs.put(None)
         self._thread.join()
 
-    def _main(self, prepare: Callable[[Connection], None]) -> None:
+    # What differs between databases
+
+    def _prepare(self, connection: Connection) -> None:
+        """Make the database fit to serve from, before anything else is done with it."""
+
+    def _turn(self) -> contextlib.AbstractContextManager[None]:
+        """Around each transaction."""
+        return contextlib.nullcontext()
+
+    def _keep_others_out(self, connection: Connection) -> None:
+        """Let nobody else write until the transaction ends; called when a unit raised `NotYetLocked`."""
+
+    def _is_undone(self, _error: DBAPIError) -> bool:
+        """Has the database given the transaction up, so that nothing of it was kept and it may be run again?"""
+        return False
+
+    def _tell(self, changed: Collection[int]) -> None:
+        """Pass on what was changed."""
+        self.on_change(changed)
+
+    # The writer thread
+
+    def _main(self) -> None:
         try:
             connection = self._engine.connect()
             try:
-                prepare(connection)
+                self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -102,54 +144,74 @@ class GroupCommitStore:
         return jobs
 
     def _commit(self, connection: Connection, jobs: list[Job]) -> None:
-        done: list[tuple[Future[Any], Any]] = []
+        """Keep what the units do, then tell everybody; nobody is told what is not durable yet."""
+        jobs = [job for job in jobs if job[1].set_running_or_notify_cancel()]
         changed: set[int] = set()
         try:
-            with connection.begin():
-                for work, future in jobs:
-                    self._run(connection, work, future, done, changed)
+            answers = self._kept(connection, jobs, changed)
         except Exception as error:  # noqa: BLE001 - every waiting caller is told, and the thread lives on
-            with contextlib.suppress(Exception):  # a failed COMMIT may leave the transaction open
-                connection.connection.rollback()
-            _refuse(jobs, _unavailable(error))
-            return
+            refusal = _unavailable(error)
+            answers = [Answer(error=refusal)] * len(jobs)
+            if not refusal.unknown:
+                changed.clear()
         if changed:
-            self.on_change(changed)
-        for future, result in done:
-            future.set_result(result)
+            self._tell(changed)
+        for (_, future), answer in zip(jobs, answers, strict=True):
+            answer.tell(future)
 
-    def _run(
-        self,
-        connection: Connection,
-        work: Callable[[Tx], Any],
-        future: Future[Any],
-        done: list[tuple[Future[Any], Any]],
-        changed: set[int],
-    ) -> None:
-        if not future.set_running_or_notify_cancel():
-            return
+    def _kept(self, connection: Connection, jobs: list[Job], changed: set[int]) -> list[Answer]:
+        try:
+            return self._transaction(connection, jobs, changed)
+        except DBAPIError as error:
+            if not self._is_undone(error):
+                raise
+        changed.clear()
+        return self._transaction(connection, jobs, changed)
+
+    def _transaction(self, connection: Connection, jobs: list[Job], changed: set[int]) -> list[Answer]:
+        committing = False
+        try:
+            with self._turn(), connection.begin():
+                answers = [self._run(connection, work, changed) for work, _ in jobs]
+                committing = True
+        except Exception as error:
+            if not connection.invalidated:
+                with contextlib.suppress(Exception):  # a failed COMMIT may leave the transaction open
+                    connection.connection.rollback()
+            if committing and connection.invalidated:
+                raise _unavailable(error, unknown=True) from error
+            raise
+        return answers
+
+    def _run(self, connection: Connection, work: Callable[[Tx], Any], changed: set[int]) -> Answer:
         tx = SqlTx(connection)
         try:
             with connection.begin_nested():
-                result = work(tx)
+                value = work(tx)
+        except NotYetLocked:
+            self._keep_others_out(connection)
+            return self._run(connection, work, changed)
         except DBAPIError as error:
-            future.set_exception(_unavailable(error))
+            if self._is_undone(error):
+                raise
+            return Answer(error=_unavailable(error))
         except BaseException as error:  # noqa: BLE001 - it is the caller's, and comes out of the future
-            future.set_exception(error)
-        else:
-            changed |= tx.changed
-            done.append((future, result))
+            return Answer(error=error)
+        changed |= tx.changed
+        return Answer(value)
 
 
-def _refuse(jobs: list[Job], refusal: StoreUnavailable) -> None:
-    """Tell everybody who was told nothing yet, also those whose unit was not begun."""
-    for _, future in jobs:
-        if future.running() or (not future.done() and future.set_running_or_notify_cancel()):
-            future.set_exception(refusal)
+def first_line(error: BaseException) -> str:
+    """What the driver says, without the values that some add on further lines."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0].strip()
 
 
-def _unavailable(error: Exception) -> StoreUnavailable:
-    words = str(getattr(error, "orig", error))
-    refusal = StoreUnavailable(f"The store could not keep it ({words}); nothing was changed", full="full" in words)
+def _unavailable(error: Exception, *, unknown: bool = False) -> StoreUnavailable:
+    if isinstance(error, StoreUnavailable):
+        return error
+    words = first_line(error)
+    outcome = "whether it was kept is not known" if unknown else "nothing was changed"
+    full = "full" in words or "No space left" in words
+    refusal = StoreUnavailable(f"The store could not keep it ({words}); {outcome}", full=full, unknown=unknown)
     refusal.__cause__ = error
     return refusal
