@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
+from tests import postgres
 from tests.helpers import AsyncDoor, Door, SyncDoor
 
 from clearance import settings
@@ -40,3 +42,25 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(settings, "_defaults", settings.Defaults())
     monkeypatch.setattr(settings, "_made", {})
     settings.default_agent_id.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    """A PostgreSQL server that the tests started themselves; without the binaries, what needs it is left out."""
+    postgres.require()
+    with postgres.cluster() as found:
+        yield found
+
+
+@pytest.fixture
+def postgres_url(cluster: postgres.Cluster) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    with cluster.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new database may be, on each of the two kinds."""
+    address: str = str(tmp_path / "center.db") if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return address

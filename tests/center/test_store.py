@@ -1,95 +1,42 @@
-"""The SQLite store: one commit for many, all or nothing for each, and only files that are safe to serve from."""
+"""What every store promises: all of a unit of work or none, one commit for many, and what is told is durable.
+
+Each test runs on both databases.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.center.desks import AGENT, Office
+from sqlalchemy import Connection, text
+from tests.center.desks import AGENT
+from tests.center.stores import a_record, adding, by_hand, do, driver, one_commit
 from tests.helpers import an_action
 
-from clearance.center import audit
-from clearance.center.records import Conflict, DatabaseRefused, Entry, Record, Role, Session, StoreUnavailable
-from clearance.center.store import sqlite, tables
-from clearance.center.store.base import Tx
-from clearance.center.store.sql import SqlTx
-from clearance.center.store.sqlite import open_store
-from clearance.center.store.writer import MOST_A_COMMIT, GroupCommitStore
+from clearance.center import audit, keys
+from clearance.center.records import Conflict, DatabaseRefused, Entry, Role, Session, StoreUnavailable
+from clearance.center.store import tables
+from clearance.center.store.base import Store, Tx, Use
+from clearance.center.store.databases import open_store
+from clearance.center.store.writer import MOST_A_COMMIT
 from clearance.models import Status
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """A database with one action in it."""
-    office = Office(tmp_path / "center.db")
-    office.submit()
-    office.close()
-    return tmp_path / "center.db"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[GroupCommitStore]:
-    store = open_store(tmp_path / "store.db")
+def store(database_address: str) -> Iterator[Store]:
+    store = open_store(database_address)
     yield store
     store.close()
 
 
-def a_record(key: str | None = None) -> Record:
-    """A pending action that was not kept yet."""
-    return Record(an_action(), AGENT.id, AGENT.name, "print", 1, 2, "correlation", "policy", key=key)
+# Units of work
 
 
-def adding(key: str | None = None) -> Callable[[Tx], Record]:
-    """The unit of work that keeps one."""
-    return lambda tx: tx.add_action(a_record(key))
-
-
-@contextlib.contextmanager
-def one_commit(store: GroupCommitStore) -> Iterator[None]:
-    """What is submitted inside is queued, and taken up together."""
-    go = threading.Event()
-    store.submit(lambda _: go.wait(30))
-    try:
-        yield
-    finally:
-        go.set()
-
-
-@contextlib.contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without root's leave to write everywhere; as whoever runs the tests, if that is not root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setresuid(65534, 65534, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-
-
-@pytest.fixture
-def public_folder() -> Iterator[Path]:
-    """A folder that every user can reach."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
-
-
-# Transactions
-
-
-def test_one_failing_unit_takes_no_other_with_it(store: GroupCommitStore) -> None:
+def test_one_failing_unit_takes_no_other_with_it(store: Store) -> None:
     def failing(tx: Tx) -> None:
         tx.add_action(a_record("lost"))
         raise LookupError("mine")
@@ -105,78 +52,7 @@ def test_one_failing_unit_takes_no_other_with_it(store: GroupCommitStore) -> Non
     assert kept == ["1", "3"]
 
 
-def test_a_unit_that_the_database_refuses_takes_no_other_with_it(store: GroupCommitStore) -> None:
-    with one_commit(store):
-        first, twice, third = (store.submit(adding(key)) for key in ("same", "same", "other"))
-
-    assert first.result(30).key == "same"
-    with pytest.raises(StoreUnavailable, match="UNIQUE"):
-        twice.result(30)
-    assert third.result(30).key == "other"
-
-
-@pytest.mark.parametrize(("words", "full"), [("database or disk is full", True), ("disk I/O error", False)])
-def test_a_commit_that_fails_is_told_to_everybody_in_it_and_keeps_nothing(
-    store: GroupCommitStore, words: str, full: bool
-) -> None:
-    told: list[Any] = []
-    store.on_change = told.append
-
-    def refuse(_: object) -> None:
-        raise sqlite3.OperationalError(words)
-
-    def broken(tx: Tx) -> None:
-        assert isinstance(tx, SqlTx)
-        failing.setattr(tx._connection.dialect, "do_commit", refuse)  # as a full disk would, at COMMIT
-
-    with pytest.MonkeyPatch.context() as failing:
-        with one_commit(store):
-            futures: list[Future[Any]] = [store.submit(adding("1")), store.submit(broken), store.submit(adding("2"))]
-        for future in futures:
-            with pytest.raises(StoreUnavailable, match=words) as refused:
-                future.result(30)
-            assert refused.value.full is full
-
-    assert store.submit(lambda tx: tx.actions()).result(30) == []
-    assert told == []
-    assert store.submit(adding("1")).result(30).id
-
-
-def test_a_database_that_stays_locked_is_told_to_everybody_and_served_again_afterwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_MS", 10)
-    store = open_store(tmp_path / "store.db")
-    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        for future in [store.submit(adding()) for _ in range(3)]:
-            with pytest.raises(StoreUnavailable, match="locked"):
-                future.result(30)
-        other.execute("ROLLBACK")
-
-    assert store.submit(adding()).result(30).id == 1
-    store.close()
-
-
-def test_what_changed_is_told_after_it_is_durable(store: GroupCommitStore, tmp_path: Path) -> None:
-    told: list[set[int]] = []
-
-    def look(ids: Any) -> None:
-        with closing(sqlite3.connect(tmp_path / "store.db")) as other:
-            durable = {row[0] for row in other.execute("SELECT id FROM actions")}
-        assert set(ids) <= durable
-        told.append(set(ids))
-
-    store.on_change = look
-    with one_commit(store):
-        futures = [store.submit(adding()) for _ in range(3)]
-    assert [future.result(30).id for future in futures] == [1, 2, 3]
-    store.submit(lambda tx: tx.actions()).result(30)
-
-    assert told == [{1, 2, 3}]
-
-
-def test_a_unit_that_was_cancelled_before_its_turn_is_not_run(store: GroupCommitStore) -> None:
+def test_a_unit_that_was_cancelled_before_its_turn_is_not_run(store: Store) -> None:
     with one_commit(store):
         future = store.submit(adding())
         assert future.cancel()
@@ -184,7 +60,7 @@ def test_a_unit_that_was_cancelled_before_its_turn_is_not_run(store: GroupCommit
     assert store.submit(lambda tx: tx.actions()).result(30) == []
 
 
-def test_many_threads_submit_at_once_and_every_unit_is_kept_once(store: GroupCommitStore) -> None:
+def test_many_threads_submit_at_once_and_every_unit_is_kept_once(store: Store) -> None:
     count = MOST_A_COMMIT + 50
 
     def entry(number: int) -> int:
@@ -202,7 +78,7 @@ def test_many_threads_submit_at_once_and_every_unit_is_kept_once(store: GroupCom
     assert (report.entries, report.problem) == (count, None)
 
 
-def test_two_who_read_the_same_version_cannot_both_save_it(store: GroupCommitStore) -> None:
+def test_two_who_read_the_same_version_cannot_both_save_it(store: Store) -> None:
     record = store.submit(adding()).result(30)
     store.submit(lambda tx: tx.save_action(record)).result(30)
 
@@ -210,8 +86,74 @@ def test_two_who_read_the_same_version_cannot_both_save_it(store: GroupCommitSto
         store.submit(lambda tx: tx.save_action(record)).result(30)
 
 
-def test_closing_finishes_what_is_queued_and_then_takes_nothing_more(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "store.db")
+def test_a_unit_that_the_database_refuses_takes_no_other_with_it(store: Store) -> None:
+    with one_commit(store):
+        first, twice, third = (store.submit(adding(key)) for key in ("same", "same", "other"))
+
+    assert first.result(30).key == "same"
+    with pytest.raises(StoreUnavailable, match=r"(?i)unique") as refused:
+        twice.result(30)
+    assert third.result(30).key == "other"
+    assert "same" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "full"),
+    [
+        ("database or disk is full", True),
+        ("could not extend file: No space left on device", True),
+        ("disk I/O error", False),
+    ],
+)
+def test_a_commit_that_fails_is_told_to_everybody_in_it_and_keeps_nothing(store: Store, words: str, full: bool) -> None:
+    told: list[Any] = []
+    store.on_change = told.append
+
+    def broken(tx: Tx) -> None:
+        dialect = driver(tx).dialect
+
+        def refuse(_: object) -> None:
+            raise dialect.dbapi.OperationalError(words)
+
+        failing.setattr(dialect, "do_commit", refuse)  # as a full disk would, at COMMIT
+
+    def conflicting(_tx: Tx) -> None:
+        raise Conflict("because of what the first unit did")
+
+    with pytest.MonkeyPatch.context() as failing:
+        with one_commit(store):
+            futures: list[Future[Any]] = [store.submit(work) for work in (adding("1"), broken, conflicting)]
+        for future in futures:
+            with pytest.raises(StoreUnavailable, match=words) as refused:
+                future.result(30)
+            assert refused.value.full is full
+            assert not refused.value.unknown
+
+    assert do(store, lambda tx: tx.actions()) == []
+    assert told == []
+    assert do(store, adding("1")).id
+
+
+def test_what_changed_is_told_after_it_is_durable(store: Store, database_address: str) -> None:
+    told: list[set[int]] = []
+    durable: list[set[int]] = []
+
+    def look(ids: Any) -> None:
+        with by_hand(database_address) as execute:
+            durable.append({row[0] for row in execute("SELECT id FROM actions")})
+        told.append(set(ids))
+
+    store.on_change = look
+    with one_commit(store):
+        futures = [store.submit(adding()) for _ in range(3)]
+    assert [future.result(30).id for future in futures] == [1, 2, 3]
+    do(store, lambda tx: tx.actions())
+
+    assert told == durable == [{1, 2, 3}]
+
+
+def test_closing_finishes_what_is_queued_and_then_takes_nothing_more(database_address: str) -> None:
+    store = open_store(database_address)
     futures = [store.submit(adding()) for _ in range(50)]
     store.close()
     store.close()
@@ -221,212 +163,94 @@ def test_closing_finishes_what_is_queued_and_then_takes_nothing_more(tmp_path: P
         store.submit(adding())
 
 
-def test_what_was_kept_is_there_after_opening_again(database: Path) -> None:
-    store = open_store(database)
-    (record,) = store.submit(lambda tx: tx.actions()).result(30)
+def test_what_was_kept_is_there_after_opening_again(database_address: str) -> None:
+    store = open_store(database_address)
+    do(store, adding())
+    store.close()
+    store = open_store(database_address)
+    (record,) = do(store, lambda tx: tx.actions())
     store.close()
 
     assert record.action == an_action()
     assert record.status is Status.PENDING
 
 
-def test_a_sign_in_link_works_once_and_in_time_and_a_session_until_its_end(store: GroupCommitStore) -> None:
-    def do(work: Callable[[Tx], Any]) -> Any:
-        return store.submit(work).result(30)
+@pytest.mark.parametrize("number", [2**31, 10**18 - 1])
+def test_a_number_beyond_32_bits_is_a_number_like_others(store: Store, number: int) -> None:
+    def due(tx: Tx) -> None:
+        tx.save_action(replace(do_now, decide_by=number))
 
-    do(lambda tx: tx.add_sign_in("one", AGENT, 100))
-    do(lambda tx: tx.add_sign_in("late", AGENT, 100))
-    assert do(lambda tx: tx.take_sign_in("one", 99)) == AGENT
-    assert do(lambda tx: tx.take_sign_in("one", 99)) is None
-    assert do(lambda tx: tx.take_sign_in("late", 100)) is None
+    do_now = do(store, adding())
+    do(store, due)
+
+    assert do(store, lambda tx: tx.action(number)) is None
+    assert do(store, lambda tx: tx.next_deadline()) == number
+    assert do(store, lambda tx: list(tx.audit_of(number))) == []
+
+
+def test_actions_are_listed_from_either_end_and_from_behind_one(store: Store) -> None:
+    for key in "abcde":
+        do(store, adding(key))
+
+    def listed(**how: Any) -> str:
+        return "".join(record.key or "" for record in do(store, lambda tx: tx.actions(**how)))
+
+    assert listed() == "edcba"
+    assert listed(oldest_first=True, after=2) == "cde"
+    assert listed(oldest_first=True, after=2, limit=2) == "cd"
+    assert listed(after=3) == "ed"
+    assert listed(limit=2, offset=1) == "dc"
+    assert listed(requester="nobody", statuses=[Status.PENDING]) == ""
+
+
+def test_the_trail_is_read_from_behind_an_entry_up_to_a_limit_and_may_be_left_midway(store: Store) -> None:
+    def append(tx: Tx) -> None:
+        for number in range(1, 8):
+            tx.append(Entry(number, "submit", "agent-1", number % 2))
+
+    do(store, append)
+
+    assert [link.seq for link in do(store, lambda tx: list(tx.audit(after=3, limit=2)))] == [4, 5]
+    assert [link.seq for link in do(store, lambda tx: list(tx.audit_of(1)))] == [1, 3, 5, 7]
+    assert do(store, lambda tx: next(tx.audit()).seq) == 1
+    assert do(store, lambda tx: audit.verify(tx.audit())).entries == 7
+
+
+def test_a_sign_in_link_works_once_and_in_time_and_a_session_until_its_end(store: Store) -> None:
+    do(store, lambda tx: tx.add_sign_in("one", AGENT, 100))
+    do(store, lambda tx: tx.add_sign_in("late", AGENT, 100))
+    assert do(store, lambda tx: tx.take_sign_in("one", 99)) == AGENT
+    assert do(store, lambda tx: tx.take_sign_in("one", 99)) is None
+    assert do(store, lambda tx: tx.take_sign_in("late", 100)) is None
     session = Session("id", AGENT, "form", 100)
-    do(lambda tx: tx.add_session(session))
-    assert do(lambda tx: tx.session("id", 99)) == session
-    assert do(lambda tx: tx.session("id", 100)) is None
-    do(lambda tx: tx.end_session("id"))
-    assert do(lambda tx: tx.session("id", 99)) is None
+    do(store, lambda tx: tx.add_session(session))
+    assert do(store, lambda tx: tx.session("id", 99)) == session
+    assert do(store, lambda tx: tx.session("id", 100)) is None
+    do(store, lambda tx: tx.end_session("id"))
+    assert do(store, lambda tx: tx.session("id", 99)) is None
 
 
-# The file
+def test_keys_are_listed_oldest_first(store: Store) -> None:
+    for now, name in enumerate(("first", "second")):
+        do(store, lambda tx, now=now, name=name: keys.create(tx, Role.USER, name, now, "local"))  # type: ignore[misc]
+
+    assert [record.name for record in do(store, lambda tx: tx.keys())] == ["first", "second"]
 
 
-def test_the_settings_are_those_that_lose_nothing(store: GroupCommitStore) -> None:
-    def pragmas(tx: Tx) -> list[Any]:
-        assert isinstance(tx, SqlTx)
-        raw: Any = tx._connection.connection.driver_connection
-        names = ("journal_mode", "synchronous", "foreign_keys", "application_id")
-        return [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
-
-    assert store.submit(pragmas).result(30) == ["wal", 2, 1, sqlite.APPLICATION_ID]
+# The database
 
 
-def test_a_new_database_is_its_owners_alone(store: GroupCommitStore, tmp_path: Path) -> None:
-    assert (tmp_path / "store.db").stat().st_mode & 0o077 == 0
+@pytest.mark.parametrize("change", ["UPDATE audit SET body = '{}'", "DELETE FROM audit"])
+def test_the_database_itself_refuses_to_change_the_trail(store: Store, database_address: str, change: str) -> None:
+    do(store, lambda tx: tx.append(Entry(1, "submit", "agent-1", 1)))
+
+    with by_hand(database_address) as execute:
+        with pytest.raises(Exception, match="the audit trail is append-only"):
+            execute(change)
+        assert execute("SELECT seq, action_id FROM audit") == [(1, 1)]
 
 
-@pytest.mark.parametrize("name", ["what?.db", "a#b.db", "100%41.db", "a b&c=d.db", "ö.db"])
-def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
-    for _ in range(2):
-        store = open_store(tmp_path / name)
-        store.submit(adding()).result(30)
-        store.close()
-
-    assert [file.name for file in tmp_path.iterdir()] == [name]
-
-
-def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
-    (tmp_path / "center.db").touch()
-    store = open_store(tmp_path / "center.db")
-
-    assert store.submit(adding()).result(30).id == 1
-    store.close()
-
-
-def foreign(file: Path) -> None:
-    """A database of another program."""
-    with closing(sqlite3.connect(file)) as raw, raw:
-        raw.execute("CREATE TABLE theirs (id)")
-
-
-def not_sqlite(file: Path) -> None:
-    """Not a database at all."""
-    file.write_text("id,name\n1,Ada\n")
-
-
-def newer(file: Path) -> None:
-    """A database of a newer Clearance."""
-    open_store(file).close()
-    with closing(sqlite3.connect(file)) as raw, raw:
-        raw.execute("INSERT INTO schema_steps VALUES (?)", (tables.SCHEMA_VERSION + 1,))
-
-
-def damaged(file: Path) -> None:
-    """One of ours, after a bad block."""
-    office = Office(file)
-    for _ in range(40):
-        office.submit()
-    office.close()
-    content = bytearray(file.read_bytes())
-    size = 4096
-    for page in range(2, len(content) // size):
-        content[page * size : page * size + 64] = b"\xa5" * 64
-    file.write_bytes(content)
-
-
-def truncated(file: Path) -> None:
-    """One of ours, after half of it was lost."""
-    damaged_free = Office(file)
-    for _ in range(40):
-        damaged_free.submit()
-    damaged_free.close()
-    content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 2])
-
-
-def header_only(file: Path) -> None:
-    """Nothing but the first bytes of a database."""
-    file.write_bytes(b"SQLite format 3\0")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (foreign, "is a database of another program"),
-        (not_sqlite, "is not a SQLite database"),
-        (newer, "newer Clearance (schema 2, this one knows 1)"),
-        (damaged, ""),
-        (truncated, ""),
-        (header_only, "is a database of another program"),
-    ],
-)
-def test_a_file_that_cannot_be_served_from_is_refused_and_left_as_it_is(
-    tmp_path: Path, spoil: Callable[[Path], None], says: str
-) -> None:
-    file = tmp_path / "center.db"
-    spoil(file)
-    before = file.read_bytes()
-
-    with pytest.raises(DatabaseRefused) as refused:
-        open_store(file)
-
-    assert str(refused.value).startswith(f"{file}: ")
-    assert says in str(refused.value)
-    assert file.read_bytes() == before
-
-
-def test_a_damaged_file_is_called_so(tmp_path: Path) -> None:
-    damaged(tmp_path / "center.db")
-
-    with pytest.raises(DatabaseRefused, match=r"damaged|malformed"):
-        open_store(tmp_path / "center.db")
-
-
-def test_a_path_without_its_folder_or_of_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseRefused, match="there is no folder"):
-        open_store(tmp_path / "nowhere" / "center.db")
-    with pytest.raises(DatabaseRefused, match="cannot be used"):
-        open_store(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_read_only_file_is_refused_and_left_as_it_is(public_folder: Path) -> None:
-    file = public_folder / "center.db"
-    open_store(file).close()
-    file.chmod(0o444)
-    before = file.read_bytes()
-
-    with as_nobody(), pytest.raises(DatabaseRefused, match="read-only"):
-        open_store(file)
-
-    assert file.read_bytes() == before
-
-
-def test_a_database_in_a_read_only_folder_is_refused_and_left_as_it_is(public_folder: Path) -> None:
-    file = public_folder / "center.db"
-    open_store(file).close()
-    file.chmod(0o666)
-    public_folder.chmod(0o555)
-    before = file.read_bytes()
-
-    try:
-        with as_nobody(), pytest.raises(DatabaseRefused) as refused:
-            open_store(file)
-    finally:
-        public_folder.chmod(0o755)
-
-    assert str(refused.value).startswith(f"{file}: ")
-    assert file.read_bytes() == before
-
-
-def test_a_new_database_in_a_read_only_folder_is_refused(public_folder: Path) -> None:
-    public_folder.chmod(0o555)
-    try:
-        with as_nobody(), pytest.raises(DatabaseRefused, match="folder is not writable"):
-            open_store(public_folder / "center.db")
-    finally:
-        public_folder.chmod(0o755)
-
-    assert list(public_folder.iterdir()) == []
-
-
-def test_a_file_that_may_not_even_be_read_is_refused(public_folder: Path) -> None:
-    file = public_folder / "center.db"
-    open_store(file).close()
-    file.chmod(0)
-
-    with as_nobody(), pytest.raises(DatabaseRefused, match="cannot be used"):
-        open_store(file)
-
-
-def test_a_file_system_without_the_safe_settings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A database in memory has no write-ahead log, as some network file systems have none.
-    monkeypatch.setattr(sqlite, "_connect", lambda _: sqlite3.connect(":memory:", isolation_level=None))
-
-    with pytest.raises(DatabaseRefused, match="safe settings"):
-        open_store(tmp_path / "center.db")
-
-
-def test_a_schema_step_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_step_that_fails_leaves_nothing_behind(database_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def half(connection: Any) -> None:
         tables.metadata.create_all(connection)
         raise DatabaseRefused("half way")
@@ -434,22 +258,151 @@ def test_a_schema_step_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(tables, "STEPS", {1: half})
         with pytest.raises(DatabaseRefused, match="half way"):
-            open_store(tmp_path / "center.db")
-    with closing(sqlite3.connect(tmp_path / "center.db")) as raw:
-        assert raw.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
-
-    store = open_store(tmp_path / "center.db")
-    assert store.submit(adding()).result(30).id == 1
+            open_store(database_address)
+    store = open_store(database_address)
+    assert do(store, adding()).id == 1
     store.close()
 
 
-def test_keys_are_listed_oldest_first(tmp_path: Path) -> None:
-    from clearance.center import keys
+@pytest.fixture
+def old(database_address: str) -> str:
+    """A database from before a step that the tests add."""
+    store = open_store(database_address)
+    do(store, adding())
+    store.close()
+    return database_address
 
-    office = Office(tmp_path / "center.db")
-    for name in ("first", "second"):
-        office.do(lambda tx, name=name: keys.create(tx, Role.USER, name, office.clock.now, "local"))  # type: ignore[misc]
-        office.clock.advance(1)
 
-    assert [record.name for record in office.do(lambda tx: tx.keys())] == ["first", "second"]
-    office.close()
+@pytest.fixture
+def a_second_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer Clearance: one whose schema has a step more."""
+
+    def second(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE second (id INTEGER)"))
+
+    number = tables.SCHEMA_VERSION + 1
+    monkeypatch.setattr(tables, "SCHEMA_VERSION", number)
+    monkeypatch.setattr(tables, "STEPS", {**tables.STEPS, number: second})
+
+
+def recorded(address: str) -> int:
+    """The last step that is on record."""
+    with by_hand(address) as execute:
+        number: int = execute("SELECT max(number) FROM schema_steps")[0][0]
+        return number
+
+
+def test_a_center_brings_an_older_database_forward_and_keeps_what_is_in_it(old: str, a_second_step: None) -> None:
+    store = open_store(old)
+    assert [record.id for record in do(store, lambda tx: tx.actions())] == [1]
+    store.close()
+
+    assert recorded(old) == tables.SCHEMA_VERSION
+    with by_hand(old) as execute:
+        assert execute("SELECT * FROM second") == []
+
+
+def test_a_later_step_that_fails_leaves_the_database_as_it_was(
+    old: str, a_second_step: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tables.SCHEMA_VERSION - 1
+
+    def half(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE half (id INTEGER)"))
+        connection.execute(text("SELECT 1 FROM nowhere"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "STEPS", {**tables.STEPS, tables.SCHEMA_VERSION: half})
+        with pytest.raises(DatabaseRefused, match="nowhere"):
+            open_store(old)
+
+    assert recorded(old) == before
+    with by_hand(old) as execute, pytest.raises(Exception, match="half"):
+        execute("SELECT * FROM half")
+
+
+@pytest.mark.parametrize("use", [Use.VISIT, Use.READ])
+def test_a_command_leaves_an_older_database_to_the_center(old: str, a_second_step: None, use: Use) -> None:
+    mine = tables.SCHEMA_VERSION
+    says = rf"older Clearance \(schema {mine - 1}, this one has {mine}\). Start the Center once"
+    with pytest.raises(DatabaseRefused, match=says):
+        open_store(old, use)
+
+    assert recorded(old) == mine - 1
+
+
+def test_a_newer_database_is_refused_and_left_as_it_is(old: str) -> None:
+    mine = tables.SCHEMA_VERSION
+    with by_hand(old) as execute:
+        execute(f"INSERT INTO schema_steps VALUES ({mine + 1})")
+
+    says = rf"newer Clearance \(schema {mine + 1}, this one knows {mine}\). Upgrade Clearance"
+    with pytest.raises(DatabaseRefused, match=says):
+        open_store(old)
+
+    assert recorded(old) == mine + 1
+
+
+@pytest.mark.parametrize("use", list(Use))
+def test_a_database_that_lacks_a_table_is_refused(old: str, use: Use) -> None:
+    with by_hand(old) as execute:
+        execute("DROP TABLE sessions")
+
+    with pytest.raises(DatabaseRefused, match="is damaged: it has no table sessions"):
+        open_store(old, use)
+
+
+def test_who_only_reads_can_change_nothing(old: str) -> None:
+    store = open_store(old, Use.READ)
+    with pytest.raises(StoreUnavailable, match=r"(?i)read-?only"):
+        do(store, adding())
+    assert [record.id for record in do(store, lambda tx: tx.actions())] == [1]
+    store.close()
+
+
+def test_a_command_works_beside_a_center_that_serves(database_address: str) -> None:
+    serving = open_store(database_address)
+    for use in (Use.VISIT, Use.VISIT, Use.READ):
+        visiting = open_store(database_address, use)
+        if use is Use.VISIT:
+            do(visiting, lambda tx: tx.append(Entry(1, "key.created", "local")))
+        do(serving, lambda tx: tx.append(Entry(2, "submit", "agent-1", 1)))
+        report = do(visiting, lambda tx: audit.verify(tx.audit()))
+        visiting.close()
+        assert report.problem is None
+    assert do(serving, lambda tx: audit.verify(tx.audit())).entries == 5
+    serving.close()
+
+
+def test_who_only_reads_holds_up_no_center(database_address: str) -> None:
+    serving = open_store(database_address)
+    do(serving, adding())
+    reading = open_store(database_address, Use.READ)
+    go = threading.Event()
+
+    def look(tx: Tx) -> int:
+        before = len(tx.actions())
+        assert go.wait(30)
+        return before
+
+    looking = reading.submit(look)
+    assert do(serving, adding()).id == 2  # while the other is amid its transaction
+    go.set()
+    assert looking.result(30) == 1
+    reading.close()
+    serving.close()
+
+
+def test_many_commands_at_once_make_one_database(database_address: str) -> None:
+    def visit(number: int) -> None:
+        store = open_store(database_address, Use.VISIT)
+        do(store, lambda tx: tx.append(Entry(number, "key.created", "local")))
+        store.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(visit, range(16)))
+
+    store = open_store(database_address, Use.READ)
+    report = do(store, lambda tx: audit.verify(tx.audit()))
+    store.close()
+    assert (report.entries, report.problem) == (16, None)
