@@ -171,6 +171,17 @@ class Desk:
         self._require(record, Event.WITHDRAW)
         return self._move(tx, record, Event.WITHDRAW, who.id, reason=reason[:LONGEST_REASON], reason_code="withdrawn")
 
+    def revoke_unclaimed(self, tx: Tx, actor: str, reason: str) -> int:
+        """Take back every approval that nobody has claimed; returns how many there were."""
+        count = 0
+        while approved := tx.actions(statuses=[Status.APPROVED], limit=MOST_AT_ONCE):
+            for record in approved:
+                # Who never claims and had read the approval may have run it; nobody can say that it did not.
+                event = Event.LOSE if record.approval_read and not record.claims else Event.REVOKE
+                self._move(tx, record, event, actor, reason=reason, reason_code="revoked")
+            count += len(approved)
+        return count
+
     def decide_all(self, tx: Tx, who: Principal, levels: frozenset[str], channel: str = "api") -> list[Record]:
         """Approve everything pending of these risk levels that this principal may decide.
 

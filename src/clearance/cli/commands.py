@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import deciding, serving
+from clearance.cli import deciding, keeping, serving
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -19,6 +19,8 @@ def cli() -> None:
 
 for command in (deciding.pending, deciding.approve, deciding.deny, serving.serve_center, serving.keys, serving.audit):
     cli.add_command(command)
+for command in (keeping.backup, keeping.restore, keeping.export):
+    serving.serve_center.add_command(command)
 
 
 @cli.command()
