@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from tests.center.desks import AGENT, CAROL, DAVE, DROP, READ, Office
 from tests.helpers import an_action
+from tests.postgres import Cluster
 
 from clearance.center.audit import Link, verify
 from clearance.center.desk import REPEAT_CLAIM_WITHIN, RUN_FOR, SECOND
@@ -68,16 +70,21 @@ class DeskMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="clearance-model-"))
-        self.office = Office(self.folder / "center.db")
+        self.resources = ExitStack()
+        self.office = Office(self.database())
         self.known: dict[int, Expected] = {}
         self.keys: dict[str, tuple[str, bool, int]] = {}
         self.heads: list[Link] = []
 
+    def database(self) -> str:
+        """Where the store is; gone with `resources`."""
+        folder = self.resources.enter_context(tempfile.TemporaryDirectory(prefix="clearance-model-"))
+        return str(Path(folder) / "center.db")
+
     def teardown(self) -> None:
         """Close and remove the store."""
         self.office.close()
-        shutil.rmtree(self.folder)
+        self.resources.close()
 
     def attempt(self, deed: Callable[[], Record], expected: Expected, becomes: Status | None) -> None:
         """Do it; it must lead there, or be refused where the model says None."""
@@ -261,3 +268,12 @@ class DeskMachine(RuleBasedStateMachine):
 
 TestDesk = DeskMachine.TestCase
 TestDesk.settings = settings(max_examples=40, stateful_step_count=30)
+
+
+@pytest.mark.postgres
+def test_the_desk_agrees_with_the_model_on_postgresql_too(cluster: Cluster) -> None:
+    class PostgresDeskMachine(DeskMachine):
+        def database(self) -> str:
+            return self.resources.enter_context(cluster.database())
+
+    run_state_machine_as_test(PostgresDeskMachine, settings=settings(max_examples=15, stateful_step_count=30))
