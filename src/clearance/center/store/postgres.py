@@ -107,10 +107,10 @@ class PostgresStore(GroupCommitStore):
 
     def _prepare(self, connection: Connection) -> None:
         with self._turn(), connection.begin():
+            self._check(connection)
             if self._use is not Use.READ:
                 connection.execute(text(f"SET LOCAL lock_timeout = {_FIRST_LOCK_MS}"))
                 self._keep_others_out(connection)
-            self._check(connection)
             tables.bring_forward(connection, self._where, self._use)
 
     def _check(self, connection: Connection) -> None:
