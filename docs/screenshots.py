@@ -20,7 +20,7 @@ from clearance.center.desk import SECOND
 from clearance.center.records import Principal, Record, Role, Submission
 from clearance.center.server import CenterServer
 from clearance.center.service import Center
-from clearance.center.store.sqlite import open_store
+from clearance.center.store.databases import open_store
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
 IMAGES = Path(__file__).parent / "images"
@@ -56,6 +56,7 @@ REFUND = replace(
     },
     redacted=("api_key",),
     code=CodeIdentity("shop.tools", "refund", "function"),
+    editable=("amount",),
 )
 MAIL = replace(
     LOOKUP,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 from tests import postgres
 from tests.helpers import AsyncDoor, Door, SyncDoor
+from tests.leaks import CANARY, LeakWatch
 
 from clearance import settings
 
@@ -31,6 +33,28 @@ def door(request: pytest.FixtureRequest) -> Door:
     """Each side of the front door in turn; what holds for one must hold for the other."""
     side: Door = request.param
     return side
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leak_watch() -> Iterator[LeakWatch]:
+    """One watch over the whole suite."""
+    watch = LeakWatch()
+    with pytest.MonkeyPatch.context() as patch:
+        watch.watch(patch)
+        yield watch
+    logging.getLogger().removeHandler(watch)
+    assert watch.leaks == []
+
+
+@pytest.fixture
+def quiet(leak_watch: LeakWatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Nothing leaves while the test runs."""
+    caplog.set_level(logging.DEBUG)
+    before = len(leak_watch.leaks)
+    yield
+    assert leak_watch.leaks[before:] == []
+    printed = capfd.readouterr()
+    assert CANARY not in printed.out + printed.err + caplog.text
 
 
 @pytest.fixture(autouse=True)

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.calls import Call, Callee, private_copy, seal, spell
-from clearance.errors import ConfigurationError, UnserializableArgument
+from clearance.calls import Call, Callee, private_copy
+from clearance.errors import UnguardableCallable, UnserializableArgument
 from clearance.models import CodeIdentity, Json
 from clearance.redaction import View
+from clearance.sealing import seal, spell
 
 KEY = b"one key"
 CODE = CodeIdentity("billing", "refund", "function")
@@ -160,14 +161,14 @@ def test_a_body_receives_through_a_call_what_python_would_have_given_it(
     signature, given_, _ = made_up
     function = signature.function()
 
-    assert bound(function, *given_.args, **given_.kwargs).run(function) == function(*given_.args, **given_.kwargs)
+    assert bound(function, *given_.args, **given_.kwargs).run() == function(*given_.args, **given_.kwargs)
 
 
 @given(signatures(), any_arguments)
 def test_a_call_that_python_would_refuse_is_refused_and_no_other(signature: Signature, given_: Arguments) -> None:
     function = signature.function()
 
-    through_a_call = outcome_of(lambda: bound(function, *given_.args, **given_.kwargs).run(function))
+    through_a_call = outcome_of(lambda: bound(function, *given_.args, **given_.kwargs).run())
     assert through_a_call == outcome_of(lambda: function(*given_.args, **given_.kwargs))
 
 
@@ -212,7 +213,7 @@ def test_a_keyword_that_is_called_like_a_positional_only_parameter_does_not_shad
     call = bound(pay, 5_000, amount=1)
 
     assert call.labelled == {"amount": 5_000, "**options": {"amount": 1}}
-    assert call.run(pay) == (5_000, {"amount": 1})
+    assert call.run() == (5_000, {"amount": 1})
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"charge": "a", "charge_id": "b"}], ids=["missing", "unknown"])
@@ -224,10 +225,15 @@ def test_arguments_that_do_not_fit_are_the_type_error_they_always_were(kwargs: d
         bound(pay, **kwargs)
 
 
-@pytest.mark.parametrize("function", [max, 5, object()], ids=["builtin", "number", "object"])
-def test_what_has_no_readable_signature_is_refused(function: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"signature of .* cannot be read"):
-        Callee(function)
+def test_what_has_no_readable_signature_is_refused() -> None:
+    with pytest.raises(UnguardableCallable, match=r"signature of .* cannot be read"):
+        Callee(max)
+
+
+@pytest.mark.parametrize("thing", [5, object(), "refund"], ids=repr)
+def test_what_cannot_be_called_is_refused_as_a_type_error(thing: object) -> None:
+    with pytest.raises(TypeError, match="cannot be called, so there is nothing to guard"):
+        Callee(thing)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -335,14 +341,20 @@ def test_a_call_is_frozen_if_no_value_could_change(args: tuple[object, ...], fro
 
 @pytest.mark.parametrize(("function", "kind"), [(refund, "function"), (arefund, "coroutine function")])
 def test_the_code_identity_is_the_module_the_name_and_the_kind(function: Callable[..., Any], kind: str) -> None:
-    callee = Callee(function)
-
-    assert callee.code == CodeIdentity(__name__, function.__qualname__, kind)
-    assert callee.is_coroutine_function is (kind == "coroutine function")
+    assert Callee(function).code == CodeIdentity(__name__, function.__qualname__, kind)
 
 
-def test_a_callable_without_a_name_goes_by_its_class() -> None:
-    assert Callee(functools.partial(refund, "ch_1")).code.qualname == "partial"
+class Teller:
+    def __call__(self, amount: int) -> int:
+        return amount
+
+
+def test_a_callable_object_goes_by_its_class() -> None:
+    assert Callee(Teller()).code == CodeIdentity(__name__, "Teller", "function")
+
+
+def test_a_partial_goes_by_the_function_inside() -> None:
+    assert Callee(functools.partial(refund, "ch_1")).code == CodeIdentity(__name__, "refund", "function")
 
 
 @pytest.mark.parametrize(("function", "summary"), [(refund, "Refund a charge."), (arefund, "")])

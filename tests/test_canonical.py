@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import string
 import threading
-import types
 from base64 import urlsafe_b64decode
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections import OrderedDict, defaultdict, namedtuple
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum, Flag, IntEnum, StrEnum
 from fractions import Fraction
-from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import Mock
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,207 +23,48 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretBytes, SecretStr
+from pydantic import SecretBytes, SecretStr
+from tests.values import (
+    Access,
+    Attrs,
+    BigOrder,
+    Colour,
+    Couple,
+    Level,
+    Offer,
+    Order,
+    Paint,
+    Pair,
+    Product,
+    Slotted,
+    Word,
+    identity,
+    is_spellable,
+    lookalikes,
+    rebuilt,
+    shown,
+    spelled,
+    values,
+)
 
-from clearance.canonical import DOMAIN, MAX_DEPTH, SHOWN_ITEMS, Walk, digest
+from clearance.canonical import DOMAIN, MAX_DEPTH, SHOWN_ITEMS, digest
 from clearance.errors import UnserializableArgument
 from clearance.models import Json
-from clearance.redaction import REDACTED, SHOWN_CHARACTERS, View
-
-KEY = b"one key"
-
-
-def spelled(value: object, key: bytes = KEY) -> bytes:
-    """The canonical bytes of a value."""
-    pieces: list[bytes] = []
-    Walk(View(), key).value(value, "it", 0, pieces)
-    return b"".join(pieces)
-
-
-def shown(value: object, view: View | None = None) -> Json:
-    """What an approver sees of a value."""
-    return Walk(view or View(), KEY).value(value, "it", 0, [])
-
-
-class Colour(Enum):
-    RED = 1
-    GREEN = 2
-
-
-class Paint(Enum):
-    RED = 1
-
-
-class Level(IntEnum):
-    LOW = 1
-
-
-class Word(StrEnum):
-    PASSWORD = "password"
-    RED = "red"
-
-
-class Access(Flag):
-    READ = 1
-    WRITE = 2
+from clearance.redaction import REDACTED, SHOWN_BYTES, SHOWN_CHARACTERS, View
 
 
 @dataclass
-class Order:
-    item: object
-    price: object = 0
-
-    @cached_property
-    def total(self) -> int:
-        return 1
-
-
-@dataclass
-class Offer:
-    item: object
-    price: object = 0
-
-
-class BigOrder(Order):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Slotted:
-    item: object
-
-
-Pair = namedtuple("Pair", ["item", "price"])
-Couple = namedtuple("Couple", ["item", "price"])
-
-
-class Product(BaseModel):
-    model_config = ConfigDict(extra="allow")
+class Counted:
+    """Has what is of the class (and has no form), and what is for the constructor only."""
 
     item: object
-    _margin: int = PrivateAttr(default=0)
-
-
-class Attrs:
-    """What attrs makes of a class, as far as anybody can see from outside."""
-
-    __attrs_attrs__ = (types.SimpleNamespace(name="item"),)
-
-    def __init__(self, item: object) -> None:
-        self.item = item
+    made: ClassVar[list[object]] = [object()]
+    rate: InitVar[int] = 3
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Equal values spell the same bytes, different ones do not
 # ---------------------------------------------------------------------------------------------------------------------
-
-texts = st.text(st.characters(exclude_categories=["Cs"])) | st.text("01:;[](){}<>abdefiknopstxz.\0é", max_size=8)
-zones = st.sampled_from([None, UTC, timezone(timedelta(hours=1)), ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")])
-immutables = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.integers(-2, 2),
-    st.floats(allow_nan=False, allow_infinity=False),
-    texts,
-    st.binary(max_size=20),
-    st.decimals(allow_nan=False, allow_infinity=False),
-    st.fractions(),
-    st.uuids(),
-    st.dates(),
-    st.timedeltas(),
-    st.times(timezones=zones),
-    st.datetimes(timezones=zones),
-    st.ip_addresses(),
-    st.sampled_from([*Colour, *Paint, *Level, *Word, Access.READ, Access.READ | Access.WRITE]),
-    st.builds(PurePosixPath, texts),
-)
-hashables = st.recursive(
-    immutables, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=4
-)
-values = st.recursive(
-    immutables | st.builds(bytearray, st.binary(max_size=20)) | st.sets(hashables, max_size=3) | hashables,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4),
-        st.tuples(inner, inner),
-        st.dictionaries(hashables, inner, max_size=3),
-        st.dictionaries(texts, inner, max_size=3),
-        st.builds(OrderedDict, st.dictionaries(texts, inner, max_size=3)),
-        *(st.builds(cls, inner, inner) for cls in (Order, Offer, BigOrder, Pair, Couple)),
-    ),
-    max_leaves=12,
-)
-
-
-def identity(value: object) -> tuple[object, ...]:
-    """Two values are the same if this is: an independent statement of what the canonical form promises."""
-    match value:
-        case Order() | Offer():
-            return type(value), identity(value.item), identity(value.price)
-        case OrderedDict():
-            return OrderedDict, *((identity(key), identity(item)) for key, item in value.items())
-        case dict():
-            return dict, frozenset((identity(key), identity(item)) for key, item in value.items())
-        case set() | frozenset():
-            return type(value), frozenset(identity(item) for item in value)
-        case list() | tuple():
-            return type(value), *(identity(item) for item in value)
-        case _:
-            return type(value), repr(value)
-
-
-def rebuilt(value: Any) -> Any:
-    """The same value again: none of the objects, and every mapping and set filled in another order."""
-    match value:
-        case Order() | Offer():
-            return type(value)(rebuilt(value.item), rebuilt(value.price))
-        case OrderedDict():
-            return OrderedDict((rebuilt(key), rebuilt(item)) for key, item in value.items())
-        case dict():
-            return {rebuilt(key): rebuilt(item) for key, item in reversed(value.items())}
-        case Pair() | Couple():
-            return type(value)(*map(rebuilt, value))
-        case set() | frozenset() | list() | tuple():
-            again = [rebuilt(item) for item in value]
-            return type(value)(again[::-1] if isinstance(value, (set, frozenset)) else again)
-        case _:
-            return copy.deepcopy(value)
-
-
-def lookalikes(value: Any) -> Iterator[object]:
-    """Values that resemble this one: of another type, shifted into or out of a container, a little longer."""
-    yield from ([value], (value,), str(value), repr(value), {"": value})
-    if isinstance(value, (bool, int, float, Decimal, Fraction)):
-        for number in (bool, int, float, Decimal, Fraction, complex):
-            with suppress(ArithmeticError, ValueError, TypeError):
-                yield number(value)  # type: ignore[arg-type]
-    match value:
-        case str():
-            yield from (value.encode(), value + "\0", value + "0", f"s{len(value.encode())}:{value}", [value, ""])
-        case bytes() | bytearray():
-            yield from (bytes(value), bytearray(value), bytes(value).hex())
-        case set() | frozenset():
-            yield from (set(value), frozenset(value), [*value], {frozenset(value)})
-        case OrderedDict() | dict():
-            yield from (dict(value), OrderedDict(value), OrderedDict(reversed(value.items())), [*value.items()])
-        case Order() | Offer() | Pair() | Couple():
-            item, price = value if isinstance(value, tuple) else (value.item, value.price)
-            yield from (cls(item, price) for cls in (Order, Offer, BigOrder, Pair, Couple))
-            yield from (type(value)(price, item), (item, price), {"item": item, "price": price})
-        case list() | tuple():
-            make = type(value)
-            yield from (list(value), tuple(value), make(value[::-1]), make(value[:-1]), make([*value, *value]))
-            yield from (make([make(value[:1]), *value[1:]]), make([*value[:1], make(value[1:])]))
-            for index, inner in enumerate(value):
-                yield from (make([*value[:index], near, *value[index + 1 :]]) for near in lookalikes(inner))
-
-
-def is_spellable(value: object) -> bool:
-    try:
-        spelled(value)
-    except UnserializableArgument:
-        return False
-    return True
 
 
 @given(values)
@@ -457,7 +293,7 @@ def test_bytes_are_cut_by_what_is_shown_of_them() -> None:
     view = View()
     shown(b"x" * SHOWN_CHARACTERS, view)
 
-    assert view.abridged == {"it": (SHOWN_CHARACTERS, len("base64:") + 4 * -(-SHOWN_CHARACTERS // 3))}
+    assert view.abridged == {"it": (SHOWN_BYTES, SHOWN_CHARACTERS)}
 
 
 def test_two_keys_that_differ_only_past_what_is_shown_of_them_stay_two() -> None:
@@ -581,6 +417,10 @@ class Fault(Exception):
     code: int = 0
 
 
+def test_what_is_of_a_dataclass_and_not_of_its_object_is_no_part_of_the_object() -> None:
+    assert shown(Counted(5)) == {"item": 5}
+
+
 REFUSED: dict[str, object] = {
     "nan": float("nan"),
     "infinity": float("inf"),
@@ -590,7 +430,7 @@ REFUSED: dict[str, object] = {
     "Decimal infinity": Decimal("Infinity"),
     "half a character": "a\ud800",
     "half a character in a path": PurePosixPath("a\udcff"),
-    "half a character in a zone": datetime(2026, 1, 1, tzinfo=timezone(timedelta(0), "\ud800")),
+    "half a character in a zone": timezone(timedelta(0), "\ud800"),
     "more digits than Python writes": Fraction(10**5_000),
     "an object": object(),
     "a class": Order,
@@ -599,17 +439,13 @@ REFUSED: dict[str, object] = {
     "a module": json,
     "a lock": threading.Lock(),
     "a mock": Mock(),
-    "a complex number": 1j,
-    "a range": range(3),
+    "a complex nan": complex(0, float("nan")),
     "a memory view": memoryview(b"a"),
-    "a deque": deque([1]),
-    "a defaultdict": defaultdict(list),
-    "a Counter": Counter("a"),
+    "a defaultdict with code in it": defaultdict(lambda: 1),
     "a str of one's own": Text("a"),
     "a list of one's own": type("Items", (list,), {})(),
     "a dataclass that is a set": Tagged(["a"]),
     "a dataclass that is an exception": Fault(1),
-    "a simple namespace": types.SimpleNamespace(a=1),
     "an exception": ValueError("a"),
     "an ellipsis": ...,
 }
@@ -705,3 +541,12 @@ def an_object_in_itself() -> object:
 def test_a_value_that_contains_itself_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(UnserializableArgument, match="contains itself"):
         spelled(make())
+
+
+def test_the_word_behind_an_option_that_names_a_secret_is_hidden() -> None:
+    view = View()
+
+    assert shown(["login", "--password", "hunter2", "--user", "ada"], view) == [
+        *("login", "--password", REDACTED, "--user", "ada")
+    ]
+    assert view.redacted == ["it[2]"]

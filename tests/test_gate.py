@@ -6,7 +6,7 @@ import pytest
 from tests.helpers import an_action
 
 from clearance import ActionChanged, ConfigurationError, Outcome, Status
-from clearance.gate import Gate, async_side, sync_side
+from clearance.guards.gate import Gate, async_side, sync_side
 from clearance.testing import FakeTransport
 from clearance.transports.aio import ThreadedTransport
 

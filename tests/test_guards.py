@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -290,7 +290,7 @@ def test_a_call_whose_arguments_did_change_while_it_was_pending_never_runs(
 
 @pytest.mark.parametrize(
     "argument",
-    [(letter for letter in "ab"), [object()], float("nan"), {"a": {1j}}],
+    [(letter for letter in "ab"), [object()], float("nan"), {"a": {frozenset([complex("nan")])}}],
     ids=["generator", "object", "nan", "set"],
 )
 def test_an_argument_that_nobody_could_be_shown_is_refused_before_anybody_is_asked(
@@ -648,22 +648,6 @@ def test_a_mistake_in_the_guard_is_an_error_where_it_is_written(options: dict[st
 def test_an_unreadable_signature_is_an_error_where_the_guard_is_written() -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         requires_authorization(action_type="math.max")(max)
-
-
-def generator() -> Iterator[int]:
-    yield 1
-
-
-async def async_generator() -> AsyncIterator[int]:
-    yield 1
-
-
-@pytest.mark.parametrize("function", [generator, async_generator])
-def test_a_generator_is_refused_where_the_guard_is_written_since_its_body_runs_after_the_call(
-    function: Callable[[], object],
-) -> None:
-    with pytest.raises(ConfigurationError, match="is a generator"):
-        requires_authorization(action_type="test.act")(function)
 
 
 def test_nothing_is_read_and_nobody_is_asked_when_a_guard_is_written(

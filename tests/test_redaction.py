@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.redaction import REDACTED, SHOWN_CHARACTERS, View, is_secret_name
+from clearance.redaction import REDACTED, SHOWN_CHARACTERS, View
+from clearance.secret_names import is_secret_name
 
 SECRET = [
     "password",
@@ -41,6 +42,20 @@ SECRET = [
     "dsn",
     "password_hash",
     "new_password_1",
+    "passwords",
+    "api_keys",
+    "tokens",
+    "access_tokens",
+    "secrets",
+    "ssh_keys",
+    "card_numbers",
+    "recovery_codes",
+    "pgpassword",
+    "authtoken",
+    "db_pw",
+    "wifi_psk",
+    "seed_phrase",
+    "social_security_number",
 ]
 NOT_SECRET = [
     "",
@@ -53,7 +68,17 @@ NOT_SECRET = [
     "tokenizer",
     "token_limit",
     "max_tokens",
+    "tokens_used",
+    "prompt_tokens",
+    "eos_token",
+    "next_page_token",
     "token_count",
+    "key_count",
+    "keys",
+    "passes",
+    "has_password",
+    "password_changed_at",
+    "secret_santa",
     "secret_name",
     "password_policy",
     "auth_url",
@@ -95,6 +120,11 @@ def test_a_name_that_only_resembles_one_or_is_about_one_is_shown(name: str) -> N
 )
 def test_acronyms_are_read_as_words(name: str, secret: bool) -> None:
     assert is_secret_name(name) is secret
+
+
+@pytest.mark.parametrize("name", ["пароль", "contraseña", "Contraseña", "密码", "kennwort"])
+def test_the_word_is_known_in_other_languages(name: str) -> None:
+    assert is_secret_name(name)
 
 
 @given(st.text())

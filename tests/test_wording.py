@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from clearance.calls import spell
 from clearance.errors import ConfigurationError
 from clearance.redaction import View
+from clearance.sealing import spell
 from clearance.wording import LONGEST_DESCRIPTION, Computed, Template, check_names, shorten
 
 

@@ -6,117 +6,273 @@ with its own lists what it likes while a person thinks.
 
 from __future__ import annotations
 
-import copy
 import inspect
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
-from clearance import canonical
+from clearance.arguments import Treatment, annotations_of, names_of, treatment
+from clearance.callables import Anatomy, take_apart
 from clearance.errors import ConfigurationError, UnserializableArgument
-from clearance.models import CodeIdentity, Json
-from clearance.redaction import View
+from clearance.snapshot import FIXED, Memo, is_fixed, snapshot
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from clearance.models import CodeIdentity, Json
 
-_IMMUTABLE = frozenset({type(None), bool, int, float, complex, str, bytes})
 _STARS: Mapping[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+Binder = Callable[..., list[Any]]
+Runner = Callable[[Callable[..., Any], list[Any]], Any]
 
 
-class Callee:
-    """What can be known of a callable when it is decorated.
+class Parameters:
+    """The parameters of one signature: how a call is bound to them, copied and handed over.
 
-    ``run(function, values)`` calls a function of this signature with bound values.
-
-    Raises:
-        ConfigurationError: its signature cannot be read, so its arguments could not be named; or it is a
-            generator, whose body would run after the call.
+    ``labels`` has for each name what an approver sees: ``*args`` and ``**kwargs`` keep their stars, so that no keyword
+    a caller makes up can look like a parameter.
     """
 
-    __slots__ = ("_bind", "code", "is_coroutine_function", "labels", "run", "signature", "summary")
+    __slots__ = ("_bind", "_defaults", "_is_plain", "_names", "_treatment", "_uncopied", "_visible", "labels", "run")
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        try:
-            self.signature = inspect.signature(function)
-        except (TypeError, ValueError):
-            raise ConfigurationError(
-                f"The signature of {function!r} cannot be read, so nobody could be shown its arguments.",
-                next_step="Guard a function of yours that calls it, with the parameters spelled out.",
-            ) from None
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise ConfigurationError(
-                f"{getattr(function, '__qualname__', function)!r} is a generator: its body runs after the call "
-                "that would have been cleared.",
-                next_step="Guard the function that uses it, or write `with authorized(...)` inside it.",
-            )
-        self.is_coroutine_function = inspect.iscoroutinefunction(function)
-        kind = "coroutine function" if self.is_coroutine_function else "function"
-        qualname = getattr(function, "__qualname__", type(function).__qualname__)
-        self.code = CodeIdentity(getattr(function, "__module__", "") or "", qualname, kind)
-        self.summary = (inspect.getdoc(function) or "").strip().partition("\n")[0]
-        # `*args` and `**kwargs` keep their stars: no keyword a caller makes up can then look like a parameter.
-        self.labels = {
-            name: _STARS.get(parameter.kind, "") + name for name, parameter in self.signature.parameters.items()
+    def __init__(self, signature: inspect.Signature, name: str, treatment: Treatment) -> None:
+        self.labels = {name: _STARS.get(parameter.kind, "") + name for name, parameter in signature.parameters.items()}
+        self._names = tuple(self.labels)
+        self._visible = tuple(self.labels.values())
+        self._treatment = treatment
+        self._defaults = {
+            name: parameter.default
+            for name, parameter in signature.parameters.items()
+            if parameter.default is not parameter.empty and not _has_a_form(parameter.default)
         }
-        self._bind = _binder(self.signature, qualname)
-        self.run = _runner(self.signature)
+        self._uncopied = treatment.uncopied
+        self._is_plain = not (self._uncopied or treatment.files or self._defaults)
+        self._bind = _binder(signature, name)
+        self.run: Runner = _runner(signature)
 
-    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
-        """Bind a call as Python would, defaults included, and take a private copy of every value.
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list[Any], bool]:
+        """The values of a call, defaults included, each as a private copy; and whether none had to be copied.
 
         Raises:
             TypeError: the arguments do not fit the signature, as when calling the function itself.
             UnserializableArgument: a value cannot be copied.
         """
         values = self._bind(*args, **kwargs)
-        if not _are_fixed(values):
-            values = list(private_copy(dict(zip(self.labels, values, strict=True))).values())
-        return Call(self, values)
+        for value in values:
+            if type(value) not in FIXED:
+                break
+        else:
+            return values, not self._treatment.files
+        memo: Memo = {}
+        return [
+            value if self._stays(name, value) else snapshot(self.labels[name], value, memo)
+            for name, value in zip(self._names, values, strict=True)
+        ], False
+
+    def labelled(self, values: list[Any], files: Mapping[str, object]) -> dict[str, Any]:
+        """What is shown and digested of the values, by label; ``files`` stand for the paths of that name."""
+        if self._is_plain:
+            return dict(zip(self._visible, values, strict=True))
+        return {
+            self.labels[name]: files.get(name, self._stand_in(name, value))
+            for name, value in zip(self._names, values, strict=True)
+            if name not in self._treatment.contexts
+        }
+
+    def paths(self, values: list[Any]) -> dict[str, Any]:
+        """The values that name a file whose contents count."""
+        wanted = self._treatment.files
+        found = zip(self._names, values, strict=True)
+        return {name: value for name, value in found if name in wanted and value is not None}
+
+    def are_fixed(self, values: list[Any]) -> bool:
+        """True if nothing that is shown and digested could change, whoever held it."""
+        if self._treatment.files:
+            return False
+        hidden = self._treatment.contexts | self._treatment.opaque
+        return all(is_fixed(value) or name in hidden for name, value in zip(self._names, values, strict=True))
+
+    def _stays(self, name: str, value: Any) -> bool:
+        return name in self._uncopied or (name in self._defaults and value is self._defaults[name])
+
+    def _stand_in(self, name: str, value: Any) -> Any:
+        from clearance import forms  # not loaded by decorating alone, as all that a call needs first
+
+        if name in self._treatment.opaque:
+            return forms.Uninspected(value)
+        if name in self._defaults and value is self._defaults[name]:
+            return forms.Untouched()
+        return value
+
+
+class Callee:
+    """What can be known of a callable when it is decorated.
+
+    Args:
+        function: what is guarded.
+        opaque: names of parameters that are handed over as they are, and not looked into.
+        kept: names of parameters whose objects must keep their identity.
+        owner: the class whose constructor the function is.
+
+    Raises:
+        UnguardableCallable: it cannot be guarded truthfully.
+        ConfigurationError: an annotation asks for what cannot be done.
+    """
+
+    __slots__ = (
+        "_bound",
+        "_code",
+        "_free",
+        "anatomy",
+        "kind",
+        "module",
+        "qualname",
+        "receiver",
+        "summary",
+        "treatment",
+    )
+
+    def __init__(
+        self, function: Any, opaque: Collection[str] = (), kept: Collection[str] = (), owner: type | None = None
+    ) -> None:
+        self.anatomy: Anatomy = take_apart(function)
+        self.kind = self.anatomy.kind.value if owner is None else "class"
+        self.module, self.qualname = self.anatomy.name if owner is None else (owner.__module__, owner.__qualname__)
+        self._code: CodeIdentity | None = None
+        self.summary = (inspect.getdoc(owner or self.anatomy.core) or "").strip().partition("\n")[0]
+        body = self.anatomy.body
+        self.treatment = treatment(annotations_of(body), names_of(body), opaque, kept, owner)
+        names = list(self.anatomy.signature.parameters)
+        first = names[0] if names and self.anatomy.has_receiver else None
+        self.receiver = first or self.anatomy.called_on
+        self._free = self._parameters(self.anatomy.signature)
+        for name in self.treatment.files:
+            if (label := self.labels.get(name, name)) != name:
+                raise ConfigurationError(
+                    f"{label!r} is annotated with `FileContents`, but holds any number of values.",
+                    next_step=f"Give each file a parameter of its own: `{name}: Annotated[Path, FileContents]`.",
+                )
+        self._bound = self._parameters(_without_first(self.anatomy.signature)) if first else self._free
+
+    @property
+    def code(self) -> CodeIdentity:
+        """Which code it is."""
+        if self._code is None:
+            from clearance.models import CodeIdentity
+
+            self._code = CodeIdentity(self.module, self.qualname, self.kind)
+        return self._code
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The label of each parameter, by its name; the receiver is among them."""
+        own = self.anatomy.called_on
+        return self._free.labels if own is None else {own: own, **self._free.labels}
+
+    def bind(
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        function: Callable[..., Any] | None = None,
+        instance: object = None,
+    ) -> Call:
+        """Bind a call as Python would; ``instance`` is what a method is called on, and no parameter.
+
+        Raises:
+            TypeError: the arguments do not fit the signature, as when calling the function itself.
+            UnserializableArgument: a value cannot be copied.
+        """
+        parameters = self._free if instance is None else self._bound
+        run = self.anatomy.core if function is None else function
+        values, is_fixed = parameters.bind(args, kwargs)
+        return Call(self, parameters, values, run, instance, is_fixed=is_fixed)
+
+    def _parameters(self, signature: inspect.Signature) -> Parameters:
+        return Parameters(signature, self.qualname, self.treatment)
 
 
 class Call:
-    """One call: its arguments, by parameter, as a private copy."""
+    """One call: its arguments, by parameter, as a private copy. ``files`` hold what was read of the files it names."""
 
-    __slots__ = ("callee", "values")
+    __slots__ = ("_is_fixed", "_parameters", "callee", "files", "function", "instance", "values")
 
-    def __init__(self, callee: Callee, values: list[Any]) -> None:
+    def __init__(
+        self,
+        callee: Callee,
+        parameters: Parameters,
+        values: list[Any],
+        function: Callable[..., Any],
+        instance: object,
+        *,
+        is_fixed: bool,
+    ) -> None:
         self.callee = callee
+        self.function = function
+        self.instance = instance
         self.values = values
+        self.files: Mapping[str, object] = {}
+        self._parameters = parameters
+        self._is_fixed = is_fixed
 
-    def run(self, function: Callable[..., R]) -> R:
-        """Call ``function`` with the private copy."""
-        result: R = self.callee.run(function, self.values)
-        return result
+    def run(self) -> Any:
+        """Call the function with the private copy."""
+        return self._parameters.run(self.function, self.values)
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Put other values in the place of some of them."""
+        self.values = [changes.get(name, value) for name, value in self.arguments.items()]
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The label of each parameter of this call, by its name."""
+        return self._parameters.labels
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The private copy, by parameter name."""
-        return dict(zip(self.callee.labels, self.values, strict=True))
+        return dict(zip(self._parameters.labels, self.values, strict=True))
 
     @property
     def labelled(self) -> dict[str, Any]:
-        """The private copy, by label."""
-        return dict(zip(self.callee.labels.values(), self.values, strict=True))
+        """What is shown and digested, by label."""
+        return self._parameters.labelled(self.values, self.files)
+
+    @property
+    def paths(self) -> dict[str, Any]:
+        """The arguments that name a file whose contents count."""
+        return self._parameters.paths(self.values)
 
     @property
     def is_frozen(self) -> bool:
-        """True if no value could change, whoever held it."""
-        return _are_fixed(self.values)
+        """True if nothing that is shown and digested could change, whoever held it."""
+        return self._is_fixed or self._parameters.are_fixed(self.values)
 
     def title(self, shown: Mapping[str, Json]) -> str:
         """The call as a line of code, with what is shown for values: ``refund(charge_id='ch_1', amount='5')``."""
         inside = ", ".join([f"{label}={value!r}" for label, value in shown.items()])
-        return f"{self.callee.code.qualname}({inside})"
+        return f"{self.callee.qualname}({inside})"
 
 
-def _are_fixed(values: list[Any]) -> bool:
-    for value in values:
-        if type(value) not in _IMMUTABLE and not (type(value) is tuple and _are_fixed(list(value))):
-            return False
+def _has_a_form(value: object) -> bool:
+    """Can this default be shown and digested? A sentinel cannot, and is left to Python."""
+    if type(value) in FIXED:
+        return True
+    from clearance import canonical
+    from clearance.redaction import View
+
+    try:
+        canonical.Walk(View(), b"").value(snapshot("", value, {}), "", 0, [])
+    except UnserializableArgument:
+        return False
     return True
 
 
-def _binder(signature: inspect.Signature, name: str) -> Callable[..., list[Any]]:
+def _without_first(signature: inspect.Signature) -> inspect.Signature:
+    """The signature behind ``self`` or ``cls``, as on a bound method."""
+    first, *rest = signature.parameters.values() or (None,)
+    if first is None or first.kind is first.VAR_POSITIONAL:
+        return signature
+    return signature.replace(parameters=rest)
+
+
+def _binder(signature: inspect.Signature, name: str) -> Binder:
     """A function with exactly this signature that returns its arguments: Python itself does the binding."""
     defaults: dict[str, Any] = {}
     parameters: list[inspect.Parameter] = []
@@ -129,20 +285,18 @@ def _binder(signature: inspect.Signature, name: str) -> Callable[..., list[Any]]
     header = str(inspect.Signature(parameters))[1:-1]
     values = ", ".join(signature.parameters)
     # The source is made of parameter names alone, which `inspect` has checked to be identifiers.
-    binder: Callable[..., list[Any]] = eval(f"lambda {header}: [{values}]", defaults)  # noqa: S307
+    binder: Binder = eval(f"lambda {header}: [{values}]", defaults)  # noqa: S307
     binder.__qualname__ = name
     return binder
 
 
-def _runner(signature: inspect.Signature) -> Callable[[Callable[..., Any], list[Any]], Any]:
+def _runner(signature: inspect.Signature) -> Runner:
     """A function that hands bound values over, each the way its parameter takes it."""
     handed = []
     for number, parameter in enumerate(signature.parameters.values()):
         prefix = f"{parameter.name}=" if parameter.kind is parameter.KEYWORD_ONLY else _STARS.get(parameter.kind, "")
         handed.append(f"{prefix}values[{number}]")
-    runner: Callable[[Callable[..., Any], list[Any]], Any] = eval(  # noqa: S307 - as in `_binder`
-        f"lambda function, values: function({', '.join(handed)})"
-    )
+    runner: Runner = eval(f"lambda function, values: function({', '.join(handed)})")  # noqa: S307 - as in `_binder`
     return runner
 
 
@@ -155,58 +309,11 @@ class _Name(str):
         return str(self)
 
 
-def spell(arguments: Mapping[str, object], view: View, key: bytes) -> tuple[dict[str, Json], canonical.Pieces]:
-    """What is shown of labelled arguments, and their canonical bytes: one walk for both."""
-    walk = canonical.Walk(view, key)
-    pieces: canonical.Pieces = []
-    shown: dict[str, Json] = {}
-    for label, value in arguments.items():
-        data = label.encode()
-        pieces.append(b"p%d:%b" % (len(data), data))
-        shown[label] = walk.named(label.lstrip("*"), value, label, 0, pieces)
-    return shown, pieces
-
-
 def private_copy(arguments: dict[str, Any]) -> dict[str, Any]:
     """A deep copy of the values that could change; shared references stay shared.
 
     Raises:
         UnserializableArgument: a value cannot be copied.
     """
-    memo: dict[int, object] = {}
-    copied: dict[str, Any] = {}
-    for name, value in arguments.items():
-        if type(value) in _IMMUTABLE:
-            copied[name] = value
-            continue
-        try:
-            copied[name] = copy.deepcopy(value, memo)
-        except RecursionError:
-            raise UnserializableArgument(name, "is nested too deeply to be copied") from None
-        except Exception as error:
-            raise UnserializableArgument(
-                name,
-                f"cannot be copied ({type(error).__name__}), so it could change between the approval and the run",
-                next_step="Pass plain values (its id, say) and look the object up in the body.",
-            ) from error
-    return copied
-
-
-def seal(
-    agent_id: str,
-    action_type: str,
-    tool_name: str,
-    resource: str | None,
-    code: CodeIdentity,
-    arguments: canonical.Pieces,
-) -> str:
-    """The digest of a call: who acts, what is asked, by which code, with exactly which arguments."""
-    header = _header(agent_id, action_type, tool_name, resource, code.module, code.qualname)
-    return canonical.digest([header, *arguments])
-
-
-@lru_cache(maxsize=1024)
-def _header(*names: str | None) -> bytes:
-    pieces: canonical.Pieces = []
-    canonical.Walk(View(), b"").value(names, "action", 0, pieces)
-    return b"".join(pieces)
+    memo: Memo = {}
+    return {name: snapshot(name, value, memo) for name, value in arguments.items()}

@@ -61,9 +61,12 @@ class Client:
         """All that is known of one action."""
         return self._object("GET", f"/api/v1/actions/{int(action_id)}")
 
-    def approve(self, action_id: int, reason: str = "") -> dict[str, Any]:
-        """Clear a pending action."""
-        return self._object("POST", f"/api/v1/actions/{int(action_id)}/approve", {"reason": reason})
+    def approve(
+        self, action_id: int, reason: str = "", parameters: Mapping[str, object] | None = None
+    ) -> dict[str, Any]:
+        """Clear a pending action; with ``parameters``, only with these values of those that may be changed."""
+        body = {"reason": reason, **({"parameters": dict(parameters)} if parameters else {})}
+        return self._object("POST", f"/api/v1/actions/{int(action_id)}/approve", body)
 
     def reject(self, action_id: int, reason: str = "") -> dict[str, Any]:
         """Refuse a pending action."""

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from clearance.models import Action, Outcome
+from clearance.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Submit:
     """Ask. The same ``key`` again is the same request. ``nonce`` claims an automatic approval at once."""
@@ -46,6 +48,7 @@ class Claim:
     edited_digest: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Report:
     """Say what came of the claimed call."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from clearance.commands import Command, Pause
+from clearance.commands import Pause
 from clearance.errors import AuthorizationError, AuthorizationUnavailable
 from clearance.flow import Conversation
 
 if TYPE_CHECKING:
+    from clearance.models import Decision
     from clearance.transports.base import AsyncTransport, Transport
 
 T = TypeVar("T")
@@ -63,37 +62,43 @@ def clock_of(transport: object) -> Clock:
 def run(conversation: Conversation[T], transport: Transport) -> T:
     """Carry the conversation to its end in this thread."""
     sleep = clock_of(transport).sleep
-    resume: Callable[[], Command | Pause] = partial(next, conversation)
+    answer: Decision | None = None
+    fault: BaseException | None = None
     while True:
         try:
-            step = resume()
+            step = conversation.send(answer) if fault is None else conversation.throw(fault)
         except StopIteration as done:
             result: T = done.value
             return result
+        answer = fault = None
         try:
-            answer = sleep(step.seconds) if isinstance(step, Pause) else transport.send(step)
-        except BaseException as fault:  # noqa: BLE001 - the conversation decides what an interruption means
-            resume = partial(conversation.throw, _typed(fault))
-        else:
-            resume = partial(conversation.send, answer)
+            if isinstance(step, Pause):
+                sleep(step.seconds)
+            else:
+                answer = transport.send(step)
+        except BaseException as interruption:  # noqa: BLE001 - the conversation decides what it means
+            fault = _typed(interruption)
 
 
 async def arun(conversation: Conversation[T], transport: AsyncTransport) -> T:
     """Carry the conversation to its end on the running event loop."""
     sleep = clock_of(transport).asleep
-    resume: Callable[[], Command | Pause] = partial(next, conversation)
+    answer: Decision | None = None
+    fault: BaseException | None = None
     while True:
         try:
-            step = resume()
+            step = conversation.send(answer) if fault is None else conversation.throw(fault)
         except StopIteration as done:
             result: T = done.value
             return result
+        answer = fault = None
         try:
-            answer = await (sleep(step.seconds) if isinstance(step, Pause) else transport.asend(step))
-        except BaseException as fault:  # noqa: BLE001 - the conversation decides what an interruption means
-            resume = partial(conversation.throw, _typed(fault))
-        else:
-            resume = partial(conversation.send, answer)
+            if isinstance(step, Pause):
+                await sleep(step.seconds)
+            else:
+                answer = await transport.asend(step)
+        except BaseException as interruption:  # noqa: BLE001 - the conversation decides what it means
+            fault = _typed(interruption)
 
 
 def _typed(fault: BaseException) -> BaseException:

@@ -9,6 +9,7 @@
     ├── ActionChanged              what would run is no longer what was shown
     ├── AuthorizationUnavailable   could not ask, or got no answer that can be trusted
     └── ConfigurationError         called or set up wrongly (also a ValueError)
+        ├── UnguardableCallable    cannot be guarded truthfully, or not in this place (also a TypeError)
         └── UnserializableArgument an argument has no form that could be shown and digested
 
 Every message says what happened, what was not done, and what to do next.
@@ -16,9 +17,10 @@ Every message says what happened, what was not done, and what to do next.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from clearance.models import Action, Decision
+if TYPE_CHECKING:
+    from clearance.models import Action, Decision
 
 _NOT_RUN = "Nothing was run."
 
@@ -35,6 +37,7 @@ class AuthorizationError(Exception):
     """
 
     default_code: ClassVar[str] = "error"
+    not_run = _NOT_RUN
     model_notice: ClassVar[str] = "This action was not executed. Do not assume that it happened."
 
     def __init__(
@@ -54,7 +57,7 @@ class AuthorizationError(Exception):
         self.decision = decision
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.happened, _NOT_RUN, self.next_step) if part)
+        return " ".join(part for part in (self.happened, self.not_run, self.next_step) if part)
 
     def for_model(self) -> str:
         """A fixed sentence to hand to a language model, with the reason code; no free text from anybody."""
@@ -136,6 +139,12 @@ class ConfigurationError(AuthorizationError, ValueError):
     """Called or set up wrongly: a missing key, an unknown parameter in ``redact``, a bad address."""
 
     default_code = "configuration"
+
+
+class UnguardableCallable(ConfigurationError, TypeError):
+    """A callable that cannot be guarded truthfully: its arguments cannot be named, or something would run around it."""
+
+    default_code = "unguardable"
 
 
 class UnserializableArgument(ConfigurationError):

@@ -9,7 +9,7 @@ A conversation that is closed (GeneratorExit) can say no more; what it asked for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeAlias, TypeVar
@@ -17,16 +17,19 @@ from typing import NoReturn, TypeAlias, TypeVar
 from clearance import lifecycle
 from clearance.commands import Await, Claim, Command, Pause, Report, Submit, Withdraw
 from clearance.errors import (
+    ActionChanged,
     ActionDenied,
     ActionUndecided,
     AlreadyClaimed,
     AuthorizationError,
     AuthorizationUnavailable,
 )
-from clearance.models import Action, Decision, Grant, Outcome, Status
+from clearance.models import Action, Decision, Grant, Json, Outcome, Status
 
 T = TypeVar("T")
 Conversation: TypeAlias = Generator[Command | Pause, Decision | None, T]
+
+Amend: TypeAlias = Callable[[Mapping[str, Json]], str]
 
 FIRST_PAUSE = 0.5
 """Seconds before the first retry, and between polls of a server that does not hold answers back."""
@@ -46,7 +49,7 @@ REPORT_WITHIN = 2.0
 """Seconds that reporting an outcome may take; it never changes what the body returned."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Terms:
     """What one conversation is given from outside: its names, its clock and its patience.
 
@@ -63,26 +66,53 @@ class Terms:
     on_wait: Callable[[Action, Decision], None] | None = None
 
 
-def authorization(action: Action, terms: Terms) -> Conversation[Grant]:
+def authorization(action: Action, terms: Terms, amend: Amend | None = None) -> Conversation[Grant]:
     """Ask for the action, wait for the decision, spend the approval.
+
+    Where the approver changed parameters, ``amend`` is given them: it makes the call what was cleared and returns
+    its digest, or raises an AuthorizationError if it cannot.
 
     Raises:
         ActionDenied, ActionUndecided, AuthorizationUnavailable: in each case the call may not run.
     """
-    deadline = terms.now() + action.decide_within
-    try:
-        submitted = yield from _submitted(action, terms, deadline)
-        decision = yield from _decided(action, submitted, terms, deadline)
-    except AuthorizationError as error:
-        error.action = action
-        raise
-    if _is_ours(decision, terms):
+    decision = yield from _answered(action, terms)
+    if _is_ours(decision, terms) and not decision.edits:
         return _grant(action, decision, terms, "center")
     if decision.status is not Status.APPROVED:
         _refuse(action, decision)
+    try:
+        digest = _amended(action, decision, amend)
+    except AuthorizationError as error:
+        error.action, error.decision = action, decision
+        yield from _withdrawn(decision, error.reason_code)
+        raise
     if "claim" not in decision.offers:
         return _grant(action, decision, terms, "local")
-    return (yield from _claimed(action, decision, terms))
+    return (yield from _claimed(action, decision, terms, digest))
+
+
+def consultation(action: Action, terms: Terms) -> Conversation[Decision]:
+    """Ask for the action and wait for the decision, without ever spending an approval: it is withdrawn at once.
+
+    Raises:
+        ActionUndecided, AuthorizationUnavailable: there is no decision.
+    """
+    decision = yield from _answered(action, replace(terms, nonce=""))
+    if decision.status is Status.APPROVED:
+        yield from _withdrawn(decision, "only asked, not to be run")
+    if decision.status is Status.EXPIRED:
+        _refuse(action, decision)
+    return decision
+
+
+def _answered(action: Action, terms: Terms) -> Conversation[Decision]:
+    deadline = terms.now() + action.decide_within
+    try:
+        submitted = yield from _submitted(action, terms, deadline)
+        return (yield from _decided(action, submitted, terms, deadline))
+    except AuthorizationError as error:
+        error.action = action
+        raise
 
 
 def report(grant: Grant, outcome: Outcome, terms: Terms) -> Conversation[None]:
@@ -144,8 +174,9 @@ def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) 
     return decision
 
 
-def _claimed(action: Action, decision: Decision, terms: Terms) -> Conversation[Grant]:
-    claim = Claim(decision.action_id, action.digest, terms.nonce, min(terms.timeout, CLAIM_WITHIN))
+def _claimed(action: Action, decision: Decision, terms: Terms, digest: str) -> Conversation[Grant]:
+    edited_digest = digest if decision.edits else None
+    claim = Claim(decision.action_id, action.digest, terms.nonce, min(terms.timeout, CLAIM_WITHIN), edited_digest)
     try:
         answer = yield from _persistently(claim, terms, terms.now() + CLAIM_WITHIN)
         claimed = _same_action(decision, answer)
@@ -159,7 +190,8 @@ def _claimed(action: Action, decision: Decision, terms: Terms) -> Conversation[G
         raise
     if not _is_ours(claimed, terms):
         _refuse(action, claimed)
-    return _grant(action, claimed, terms, "center")
+    # What was cleared is what the decision said; a claim's answer cannot change it any more.
+    return _grant(action, replace(claimed, edits=decision.edits), terms, "center", digest)
 
 
 def _persistently(command: Command, terms: Terms, deadline: float) -> Conversation[Decision]:
@@ -215,8 +247,22 @@ def _same_action(asked: Decision, answer: Decision) -> Decision:
     return replace(answer, offers=asked.offers | answer.offers)
 
 
-def _grant(action: Action, decision: Decision, terms: Terms, assurance: str) -> Grant:
-    return Grant(decision.action_id, action.digest, decision, terms.key, terms.nonce, assurance)
+def _grant(action: Action, decision: Decision, terms: Terms, assurance: str, digest: str | None = None) -> Grant:
+    return Grant(decision.action_id, digest or action.digest, decision, terms.key, terms.nonce, assurance)
+
+
+def _amended(action: Action, decision: Decision, amend: Amend | None) -> str:
+    """The digest of what was cleared: of the call as it was asked, or as the approver changed it."""
+    if not decision.edits:
+        return action.digest
+    if amend is None or "claim" not in decision.offers or not decision.edits.keys() <= set(action.editable):
+        raise ActionChanged(
+            f"{decision.decided_by or 'The approver'} cleared {action.action_type!r} ({action.tool_name}) with other "
+            f"parameters than were asked for ({', '.join(sorted(decision.edits))}), which this guard does not allow.",
+            next_step="Name the parameters that an approver may change in editable=, or ask again with these values.",
+            reason_code="not_editable",
+        )
+    return amend(decision.edits)
 
 
 def _jittered(pause: float, terms: Terms) -> float:

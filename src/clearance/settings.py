@@ -9,7 +9,9 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -82,6 +84,8 @@ class Defaults:
 
 _lock = threading.RLock()
 _defaults = Defaults()
+_overrides: ContextVar[Mapping[str, Any] | None] = ContextVar("clearance_overrides", default=None)
+_reasoning: ContextVar[str | None] = ContextVar("clearance_reasoning", default=None)
 _made: dict[str, Any] = {}
 _KEPT: Any = object()
 
@@ -106,24 +110,74 @@ def configure(
     """
     global _defaults
     given: dict[str, Any] = {"transport": transport, "agent_id": agent_id, "timeout": timeout, "on_wait": on_wait}
-    changes = {name: value for name, value in given.items() if value is not _KEPT}
-    if "timeout" in changes:
-        check_timeout(timeout)
-    if changes.get("transport") is not None and not (hasattr(transport, "send") or hasattr(transport, "asend")):
-        raise ConfigurationError(
-            f"transport= takes an object with send() or asend(), not a {type(transport).__name__}.",
-            next_step="See clearance.transports.Transport.",
-        )
-    if changes.get("agent_id") == "":
-        raise ConfigurationError("agent_id= is empty.", next_step="Name who acts, or leave it out.")
+    changes = _checked({name: value for name, value in given.items() if value is not _KEPT})
     with _lock:
         _defaults = replace(_defaults, **changes)
         _made.clear()
 
 
+@contextmanager
+def override(
+    *,
+    transport: Transport | AsyncTransport | None = _KEPT,
+    agent_id: str | None = _KEPT,
+    timeout: float = _KEPT,
+    on_wait: Callable[[Action, Decision], None] | None = _KEPT,
+) -> Iterator[None]:
+    """As `configure`, for what runs inside the ``with`` block only: this thread or task, and what it starts.
+
+    It crosses `asyncio.to_thread` and task groups, which copy the context. A bare `ThreadPoolExecutor` does not;
+    there the process's own defaults stand.
+
+    Raises:
+        ConfigurationError: a value that cannot be meant.
+    """
+    given: dict[str, Any] = {"transport": transport, "agent_id": agent_id, "timeout": timeout, "on_wait": on_wait}
+    changes = _checked({name: value for name, value in given.items() if value is not _KEPT})
+    token = _overrides.set({**(_overrides.get() or {}), **changes})
+    try:
+        yield
+    finally:
+        _overrides.reset(token)
+
+
+def agent(agent_id: str) -> AbstractContextManager[None]:
+    """Name who acts in the ``with`` block. See `override`.
+
+    Raises:
+        ConfigurationError: an empty name.
+    """
+    return override(agent_id=agent_id)
+
+
+@contextmanager
+def reasoning(text: str) -> Iterator[None]:
+    """Add the agent's own justification to every request in the ``with`` block.
+
+    The approver sees it as the agent's words, apart from the facts. It is no part of the digest. Of a text over
+    20,000 characters the beginning is sent. The innermost block counts.
+
+    Raises:
+        ConfigurationError: it is no text.
+    """
+    if not isinstance(text, str):
+        raise ConfigurationError(f"reasoning() takes a text, not a {type(text).__name__}.", next_step="Use a str.")
+    token = _reasoning.set(text)
+    try:
+        yield
+    finally:
+        _reasoning.reset(token)
+
+
+def current_reasoning() -> str | None:
+    """The justification that the code is running under."""
+    return _reasoning.get()
+
+
 def defaults() -> Defaults:
-    """This process's defaults as they stand."""
-    return _defaults
+    """The defaults as they stand here: the process's own, under what the context overrides."""
+    changes = _overrides.get()
+    return _defaults if changes is None else replace(_defaults, **changes)
 
 
 @cache
@@ -134,15 +188,66 @@ def default_agent_id() -> str:
 
 def default_transport(*, asynchronous: bool) -> Any:
     """The process's transport: the configured one, or one made from the ``OWKAI_*`` settings and kept."""
-    if _defaults.transport is not None:
-        return _defaults.transport
+    if (configured := defaults().transport) is not None:
+        return configured
     kind = "aio" if asynchronous else "http"
     with _lock:
         if kind not in _made:
-            settings = _made.setdefault("settings", None) or Settings.load()
-            _made["settings"] = settings
-            _made[kind] = _new_transport(settings, asynchronous=asynchronous)
+            _made[kind] = _new_transport(_loaded(), asynchronous=asynchronous)
         return _made[kind]
+
+
+def binding_key(transport: object) -> bytes:
+    """What keys the hashes of secret arguments: the transport's own key, or one that only this process has.
+
+    Raises:
+        ConfigurationError: the process's own transport is asked for, and there are no settings to make it from.
+    """
+    found = transport if transport is not None else defaults().transport
+    if found is None:
+        from clearance.transports.origin import binding_key as key_of
+
+        return key_of(_loaded().api_key)
+    return getattr(found, "binding_key", None) or _process_key()
+
+
+@cache
+def _process_key() -> bytes:
+    return os.urandom(32)
+
+
+def _loaded() -> Settings:
+    """The ``OWKAI_*`` settings, read once."""
+    with _lock:
+        if _made.get("settings") is None:
+            _made["settings"] = Settings.load()
+        settings: Settings = _made["settings"]
+        return settings
+
+
+def _checked(changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes, if each of them can be meant."""
+    if "timeout" in changes:
+        check_timeout(changes["timeout"])
+    transport = changes.get("transport")
+    if transport is not None and not (hasattr(transport, "send") or hasattr(transport, "asend")):
+        raise ConfigurationError(
+            f"transport= takes an object with send() or asend(), not a {type(transport).__name__}.",
+            next_step="See clearance.transports.Transport.",
+        )
+    agent_id = changes.get("agent_id")
+    if agent_id is not None:
+        if not isinstance(agent_id, str) or not agent_id.strip():
+            what = "is empty" if isinstance(agent_id, str) else f"is a {type(agent_id).__name__}, not a text"
+            raise ConfigurationError(f"agent_id= {what}.", next_step="Name who acts, or leave it out.")
+        changes["agent_id"] = str.__str__(agent_id)
+    on_wait = changes.get("on_wait")
+    if on_wait is not None and not callable(on_wait):
+        raise ConfigurationError(
+            f"on_wait= takes a function of the action and the decision, not a {type(on_wait).__name__}.",
+            next_step="Leave it out if nobody is to be told.",
+        )
+    return changes
 
 
 def exchange_timeout() -> float:

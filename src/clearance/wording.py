@@ -8,16 +8,20 @@ from __future__ import annotations
 import inspect
 import string
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from clearance.arguments import secret_fields
 from clearance.errors import ConfigurationError
-from clearance.models import Json
-from clearance.redaction import View
+from clearance.redaction import REDACTED, View
+
+if TYPE_CHECKING:
+    from clearance.models import Json
 
 LONGEST_DESCRIPTION = 2_000
 """Characters of a description; a longer one is cut, and says so."""
 
 _PLAIN = (str, int, float)
+_PLAIN_MODULES = ("decimal", "datetime", "uuid", "pathlib")
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
@@ -59,23 +63,55 @@ class Template(string.Formatter):
         self._text = text
 
     def fill(self, arguments: Mapping[str, Any], shown: Mapping[str, Json], view: View) -> str:
-        """The text for one call."""
-        return self.vformat(self._text, (), {name: (arguments[name], shown[name], view) for name in arguments})
+        """The text for one call.
+
+        Raises:
+            ConfigurationError: a field names what is not there, or a format that does not fit.
+        """
+        known = {name: (arguments[name], shown.get(name), view) for name in arguments}
+        try:
+            return self.vformat(self._text, (), known)
+        except Exception as error:
+            raise ConfigurationError(
+                f"The description template {self._text!r} could not be filled ({type(error).__name__}).",
+                next_step="The cause is attached; name what every such argument has.",
+            ) from error
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
         """What stands for one field; called by `string.Formatter`."""
         first, rest = _split_field(field_name)
+        if first not in kwargs:  # `self` of a method that was called as a plain function
+            return _Text("[not given]"), first
         real, shown, view = kwargs[first]
-        hidden = view.hides(first)
+        hidden = view.hides(first) or shown == REDACTED
         for is_attribute, name in rest:
-            hidden = hidden or view.hides(str(name))
+            label = _label(real, name)
+            hidden = hidden or view.hides(str(label)) or str(label) in secret_fields(type(real))
+            shown = _inside(shown, label, real)
             real = getattr(real, str(name)) if is_attribute else real[name]
-            shown = shown.get(str(name)) if isinstance(shown, dict) else None
+            hidden = hidden or shown == REDACTED
         if hidden:
-            return _Text("[redacted]"), first
-        if isinstance(real, _PLAIN) or type(real).__module__ in ("decimal", "datetime", "uuid", "pathlib"):
+            return _Text(REDACTED), first
+        if isinstance(shown, str) and (isinstance(real, str) or REDACTED in shown):
+            return _Text(shown) if REDACTED in shown else shown, first  # a credential in it is hidden there
+        if isinstance(real, _PLAIN) or type(real).__module__.partition(".")[0] in _PLAIN_MODULES:
             return real, first
         return _Text(shown if shown is not None else "[not shown]"), first
+
+
+def _label(whole: object, name: str | int) -> str | int:
+    """What a part is called in the view: an item of a named tuple goes by its name."""
+    fields = getattr(type(whole), "_fields", ())
+    return fields[name] if isinstance(name, int) and isinstance(whole, tuple) and name < len(fields) else name
+
+
+def _inside(shown: Json, name: str | int, whole: object) -> Json:
+    """What is shown of a part of ``whole``; None if that cannot be told."""
+    if isinstance(shown, dict):
+        return shown.get(str(name))
+    if isinstance(whole, Mapping) or not isinstance(shown, list) or not isinstance(name, int):
+        return None  # a mapping with a key that is no text is shown as a list of pairs
+    return shown[name] if name < len(shown) else None
 
 
 class _Text(str):
@@ -108,20 +144,52 @@ class Computed:
         ConfigurationError: it asks for a parameter that the guarded callable does not have.
     """
 
-    __slots__ = ("_all", "_function", "_names")
+    __slots__ = ("_all", "_function", "_names", "_what")
 
     def __init__(self, function: Callable[..., Any], parameters: Collection[str], what: str) -> None:
-        signature = inspect.signature(function).parameters.values()
+        signature = _parameters(function, what)
         self._all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature)
         self._names = [p.name for p in signature if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         required = [p.name for p in signature if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
         check_names(required, parameters, f"{what}=")
         self._function = function
+        self._what = what
 
     def __call__(self, arguments: Mapping[str, Any]) -> Any:
-        """The value for one call."""
+        """The value for one call.
+
+        Raises:
+            ConfigurationError: the function failed.
+        """
         wanted = arguments if self._all else {name: arguments[name] for name in self._names if name in arguments}
-        return self._function(**wanted)
+        try:
+            return self._function(**wanted)
+        except Exception as error:
+            raise ConfigurationError(
+                f"The function given as {self._what}= failed with {type(error).__name__}, "
+                "so it could not be said what is asked.",
+                next_step="The cause is attached; mend the function.",
+            ) from error
+
+
+def _parameters(function: Callable[..., Any], what: str) -> Collection[inspect.Parameter]:
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"{what}= is {function!r}, whose parameters cannot be read.",
+            next_step="Write a function of yours, or a lambda, that names the parameters it needs.",
+        ) from None
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+        raise ConfigurationError(
+            f"{what}= is a coroutine function, whose answer would come too late.", next_step="Write a plain function."
+        )
+    if any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in found):
+        raise ConfigurationError(
+            f"{what}= takes parameters by position only, but is given them by name.",
+            next_step="Leave the slash out of its signature.",
+        )
+    return found
 
 
 def shorten(text: str) -> str:

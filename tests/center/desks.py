@@ -15,7 +15,7 @@ from clearance.center.policy import Policy
 from clearance.center.records import Principal, Record, Role, Submission
 from clearance.center.store.base import Tx
 from clearance.center.store.databases import open_store
-from clearance.models import Action, Outcome, Status
+from clearance.models import Action, Json, Outcome, Status
 
 T = TypeVar("T")
 
@@ -83,18 +83,26 @@ class Office:
         assert found is not None
         return found
 
-    def approve(self, record: Record, who: Principal = CAROL, reason: str = "") -> Record:
-        """Approve it."""
-        return self.do(lambda tx: self.desk.decide(tx, who, record.id, approve=True, reason=reason))
+    def approve(self, record: Record, who: Principal = CAROL, reason: str = "", **edits: Json) -> Record:
+        """Approve it, with these values instead of those that were asked for."""
+        return self.do(lambda tx: self.desk.decide(tx, who, record.id, approve=True, reason=reason, edits=edits))
 
     def deny(self, record: Record, who: Principal = CAROL, reason: str = "not today") -> Record:
         """Deny it."""
         return self.do(lambda tx: self.desk.decide(tx, who, record.id, approve=False, reason=reason))
 
-    def claim(self, record: Record, who: Principal = AGENT, *, digest: str | None = None, nonce: str = NONCE) -> Record:
+    def claim(
+        self,
+        record: Record,
+        who: Principal = AGENT,
+        *,
+        digest: str | None = None,
+        nonce: str = NONCE,
+        edited_digest: str | None = None,
+    ) -> Record:
         """Claim it, with its own digest unless told otherwise."""
         digest = record.action.digest if digest is None else digest
-        return self.do(lambda tx: self.desk.claim(tx, who, record.id, digest, nonce))
+        return self.do(lambda tx: self.desk.claim(tx, who, record.id, digest, nonce, edited_digest))
 
     def report(
         self, record: Record, status: Status, who: Principal = AGENT, *, nonce: str = NONCE, **outcome: Any

@@ -378,14 +378,16 @@ def test_who_only_reads_holds_up_no_center(database_address: str) -> None:
     serving = open_store(database_address)
     do(serving, adding())
     reading = open_store(database_address, Use.READ)
-    go = threading.Event()
+    looked, go = threading.Event(), threading.Event()
 
     def look(tx: Tx) -> int:
         before = len(tx.actions())
+        looked.set()
         assert go.wait(30)
         return before
 
     looking = reading.submit(look)
+    assert looked.wait(30)
     assert do(serving, adding()).id == 2  # while the other is amid its transaction
     go.set()
     assert looking.result(30) == 1

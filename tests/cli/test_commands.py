@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.servers import PATIENCE, Api, Running, center_process, command, running_center
+from tests.servers import PATIENCE, Api, Running, center_process, claiming, command, running_center
 
 from clearance.cli.commands import cli
 from clearance.models import Status
@@ -174,3 +174,35 @@ def test_sigterm_stops_the_center_and_answers_who_waits(tmp_path: Path) -> None:
         answer = agent.get(f"/api/v1/actions/{action['id']}/status", headers={"Prefer": "wait=1"})
         assert (answer.json()["status"], answer.headers["Preference-Applied"]) == ("pending_approval", "wait=1")
         center.terminate()
+
+
+def ask_for_what_may_be_changed(running: Running) -> int:
+    with Api(running.url, running.user_key) as api:
+        found: int = api.submit(extra_data=claiming(editable=["amount"]))["id"]
+    return found
+
+
+def test_approve_clears_with_another_value(running: Running) -> None:
+    wanted = ask_for_what_may_be_changed(running)
+
+    told = run("approve", str(wanted), "--set", "amount=3", "--env-file", running.env_file())
+
+    assert f"Approved {wanted}: payment.refund (stripe), changed: amount=3" in told.output
+    assert running.records()[-1].edits == {"amount": 3}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("charge_id=ch_2", "parameters that may be changed here: amount"),
+        ("amount", "--set takes NAME=VALUE"),
+        ("amount=three", "--set amount: write a value like 5"),
+    ],
+)
+def test_approve_says_what_may_be_changed_and_to_what(running: Running, typed: str, words: str) -> None:
+    wanted = ask_for_what_may_be_changed(running)
+
+    told = run("approve", str(wanted), "--set", typed, "--env-file", running.env_file(), code=2)
+
+    assert words in told.output
+    assert running.records()[-1].status is Status.PENDING

@@ -19,7 +19,7 @@ from tests.center.inbox import hostile
 from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, in_thread, running_center, until
 
-from clearance import ActionDenied, requires_authorization
+from clearance import ActionDenied, current_grant, requires_authorization
 from clearance.center import keys
 from clearance.center.records import Principal, Record, Submission
 from clearance.models import Action, Status
@@ -494,3 +494,30 @@ def test_another_name_for_this_machine_is_not_answered_to(running: Running, desk
 
     assert answer.status == 421
     assert "does not answer to that host name" in page.content()
+
+
+def test_an_approver_changes_the_amount_and_just_that_runs(desktop: Desktop, running: Running) -> None:
+    ran: list[object] = []
+
+    @requires_authorization(
+        action_type="payment.refund", tool_name="stripe", editable={"amount"}, transport=running.transport()
+    )
+    def refund(charge_id: str, amount: Decimal) -> str:
+        ran.append((charge_id, amount))
+        return current_grant().for_model()
+
+    desktop.sign_in()
+    with in_thread(lambda: refund("ch_1", Decimal("49.90"))) as results:
+        [record] = running.held()
+        card = desktop.card(record)
+        card.get_by_text("Change before approving").click()
+        card.get_by_label("amount").fill("20.00")
+        card.get_by_role("button", name="Approve", exact=True).click()
+        told = results.get(timeout=PATIENCE)
+
+    assert ran == [("ch_1", Decimal("20.00"))]
+    assert "parameters that the approver changed: amount='20.00'" in str(told)
+    desktop.page.get_by_text("Approved with changes").wait_for()
+    desktop.page.goto(f"{running.url}/actions/{record.id}")
+    expect(desktop.page.locator(".changed ins")).to_contain_text("20.00")
+    expect(desktop.page.locator(".changed del")).to_contain_text("49.90")

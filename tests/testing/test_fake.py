@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
-from tests.helpers import LEVEL_2, an_action
+from tests.helpers import LEVEL_2, Door, an_action
 
 from clearance import AuthorizationUnavailable, Decision, Outcome, Status, requires_authorization
 from clearance.commands import Await, Claim, Report, Submit, Withdraw
@@ -318,3 +319,43 @@ class AnyConversation(RuleBasedStateMachine):
 
 TestAnyConversation = AnyConversation.TestCase
 TestAnyConversation.settings = settings(stateful_step_count=30)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Edits
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def edit(**edits: Any) -> FakeTransport:
+    return FakeTransport(lambda _asked: Decision("", Status.APPROVED, edits=edits))
+
+
+def test_an_approver_who_edits_clears_the_call_with_the_changed_values(door: Door) -> None:
+    def pay(amount: int) -> int:
+        return amount
+
+    fake = edit(amount=3)
+
+    assert door.guard(pay, editable={"amount"}, transport=fake)(5) == 3
+    assert fake.asked[0].decision.edits == {"amount": 3}
+    assert fake.asked[0].status is Status.COMPLETED
+    assert fake.asked[0].parameters == {"amount": 5}
+
+
+def test_an_approver_of_a_test_can_edit_only_what_the_guard_allows(door: Door) -> None:
+    def pay(amount: int) -> int:
+        return amount
+
+    with pytest.raises(AuthorizationUnavailable) as refused:
+        door.guard(pay, transport=edit(amount=3))(5)
+
+    assert "edits amount; this guard allows: no edits" in str(refused.value.__cause__)
+
+
+def test_an_edited_approval_is_spent_only_by_the_edited_call() -> None:
+    fake = edit(amount=3)
+    fake.send(submit(nonce="our-nonce", editable=("amount",)))
+
+    for edited_digest in (None, DIGEST):
+        assert fake.send(replace(claim(), edited_digest=edited_digest)).status is Status.STALE
+    assert fake.send(replace(claim(), edited_digest="other")).status is Status.EXECUTING

@@ -135,6 +135,7 @@ def test_a_call_that_nobody_decides_in_time_does_not_run_and_is_closed(
         guarded(5)
 
     assert ran == []
+    center.do(center.desk.sweep)  # on a slow machine its time was over before it could be withdrawn
     assert record_of(center, 1).status in (Status.WITHDRAWN, Status.EXPIRED)
 
 

@@ -97,6 +97,8 @@ def test_a_submit_says_everything_in_ascends_words() -> None:
         redacted=("password",),
         abridged={"note": (3, 5)},
         code=CodeIdentity("billing", "refund", "function"),
+        editable=("charge_id",),
+        risk_indicators={"first_time": True},
     )
 
     assert sent(replace(SUBMIT, action=action)) == {
@@ -107,6 +109,7 @@ def test_a_submit_says_everything_in_ascends_words() -> None:
         "action_details": {"charge_id": "ch_1", "note": "xxx…", "password": "[redacted]"},
         "resource": "acct_1",
         "context": {"ticket": 7},
+        "risk_indicators": {"first_time": True},
         "extra_data": {
             "clearance": {
                 "v": 1,
@@ -119,6 +122,7 @@ def test_a_submit_says_everything_in_ascends_words() -> None:
                 "nonce": NONCE,
                 "reasoning": "The customer asked.",
                 "call": {"module": "billing", "qualname": "refund", "kind": "function"},
+                "editable": ["charge_id"],
             }
         },
     }
@@ -127,7 +131,7 @@ def test_a_submit_says_everything_in_ascends_words() -> None:
 def test_what_an_action_does_not_have_is_left_out_or_null() -> None:
     body = sent(SUBMIT)
 
-    assert {"resource", "context"} & set(body) == set()
+    assert {"resource", "context", "risk_indicators"} & set(body) == set()
     assert body["extra_data"]["clearance"]["call"] is None
 
 

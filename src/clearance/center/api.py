@@ -133,7 +133,10 @@ async def claim(request: Request) -> Response:
     """Spend an approval."""
     desk, wanted = center_of(request).desk, action_id(request)
     said = answering.parse(answering.ClaimBody, await request.body())
-    record = await at_the_desk(request, lambda tx, who: desk.claim(tx, who, wanted, said["digest"], said["nonce"]))
+    edited = said.get("edited_digest")
+    record = await at_the_desk(
+        request, lambda tx, who: desk.claim(tx, who, wanted, said["digest"], said["nonce"], edited)
+    )
     if record.status is not Status.EXECUTING:  # the attempt itself has ended it, so it could not be undone by raising
         return JSONResponse({**telling.claim_of(record), "detail": record.reason}, 409)
     return JSONResponse(telling.claim_of(record))
@@ -157,8 +160,11 @@ async def withdraw(request: Request) -> Response:
 
 async def _decide(request: Request, *, approve: bool) -> Response:
     desk, wanted = center_of(request).desk, action_id(request)
-    reason = answering.parse(answering.ReasonBody, await request.body()).get("reason") or ""
-    record = await at_the_desk(request, lambda tx, who: desk.decide(tx, who, wanted, approve=approve, reason=reason))
+    said = answering.parse(answering.DecisionBody, await request.body())
+    reason, edits = said.get("reason") or "", said.get("parameters") or {}
+    record = await at_the_desk(
+        request, lambda tx, who: desk.decide(tx, who, wanted, approve=approve, reason=reason, edits=edits)
+    )
     return JSONResponse(telling.details(record))
 
 

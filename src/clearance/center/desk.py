@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import Any
 
 from clearance import lifecycle
+from clearance.center.edits import checked
 from clearance.center.policy import Effect, Policy
 from clearance.center.records import (
     Conflict,
@@ -28,7 +30,7 @@ from clearance.center.records import (
 )
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
-from clearance.models import Outcome, Status
+from clearance.models import Json, Outcome, Status
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -108,13 +110,22 @@ class Desk:
         return self._seen(tx, who, self._find(tx, who, action_id))
 
     def decide(
-        self, tx: Tx, who: Principal, action_id: int, *, approve: bool, reason: str = "", channel: str = "api"
+        self,
+        tx: Tx,
+        who: Principal,
+        action_id: int,
+        *,
+        approve: bool,
+        reason: str = "",
+        channel: str = "api",
+        edits: Mapping[str, Json] = MappingProxyType({}),
     ) -> Record:
-        """Approve or refuse a pending action.
+        """Approve or refuse a pending action; ``edits`` clear it with other values of some parameters.
 
         Raises:
             Forbidden: without the right to decide, or for one's own request.
             Conflict: it is not pending; the same decision by the same person again is fine.
+            Invalid: the guard does not allow these edits.
         """
         record = self._settled(tx, self._find(tx, who, action_id))
         if not who.may_decide:
@@ -125,24 +136,34 @@ class Desk:
         if record.status is lifecycle.after(Status.PENDING, event) and record.decider == who.id:
             return record
         self._require(record, event)
+        if edits and not approve:
+            raise Invalid("A call that is refused cannot be changed")
+        record = replace(record, edits=checked(record, edits))
         return self._decided(tx, record, event, who.id, who.name, reason[:LONGEST_REASON], "approver", channel)
 
-    def claim(self, tx: Tx, who: Principal, action_id: int, digest: str, nonce: str) -> Record:
+    def claim(
+        self, tx: Tx, who: Principal, action_id: int, digest: str, nonce: str, edited_digest: str | None = None
+    ) -> Record:
         """Spend an approval, for the call with this digest. The same nonce gets the same yes for a minute.
+
+        Where the approver changed parameters, ``edited_digest`` is that of the call as it will run.
 
         Raises:
             Conflict: anything else.
         """
         record = self._settled(tx, self._own(tx, who, action_id))
-        if record.status is Status.EXECUTING and record.nonce == nonce and self._is_recent(record):
+        is_repeat = record.nonce == nonce and record.edited_digest == edited_digest
+        if record.status is Status.EXECUTING and is_repeat and self._is_recent(record):
             return record
         self._require(record, Event.CLAIM)
         if not digest or digest != record.action.digest:
             raise Conflict("The digest is not the one that was approved", record)
+        if bool(record.edits) != (edited_digest is not None) or edited_digest == digest:
+            raise Conflict("The approver changed parameters; the claim must be for the call with them", record)
         if record.policy_version != self.policy.version:
             # Raising would undo the move itself: the caller is shown the record, which refuses by its status.
             return self._move(tx, record, Event.OUTDATE, who.id, reason="The policy changed after the approval")
-        return self._claimed(tx, record, who, nonce)
+        return self._claimed(tx, record, who, nonce, edited_digest)
 
     def report(self, tx: Tx, who: Principal, action_id: int, nonce: str, outcome: Outcome) -> Record:
         """Take the outcome of a claimed action. The first one stands; the same again is fine.
@@ -273,10 +294,17 @@ class Desk:
             run_by=run_by,
         )
 
-    def _claimed(self, tx: Tx, record: Record, who: Principal, nonce: str) -> Record:
+    def _claimed(self, tx: Tx, record: Record, who: Principal, nonce: str, edited_digest: str | None = None) -> Record:
         now = self.now()
         return self._move(
-            tx, record, Event.CLAIM, who.id, nonce=nonce, claimed_at=now, run_until=now + round(RUN_FOR * SECOND)
+            tx,
+            record,
+            Event.CLAIM,
+            who.id,
+            nonce=nonce,
+            claimed_at=now,
+            run_until=now + round(RUN_FOR * SECOND),
+            edited_digest=edited_digest,
         )
 
     def _is_recent(self, record: Record) -> bool:
@@ -293,6 +321,8 @@ class Desk:
         status = lifecycle.after(record.status, event)
         changed = tx.save_action(replace(record, status=status, **changes))
         details = {name: value for name, value in changes.items() if name in _AUDITED and value not in (None, "")}
+        if event is Event.APPROVE and record.edits:
+            details["edits"] = dict(record.edits)
         if "outcome" in changes:
             details["outcome"] = {**asdict(changes["outcome"]), "status": status.value}
         tx.append(Entry(self.now(), event.value, actor, record.id, status, details))
@@ -303,7 +333,9 @@ BULK_LEVELS = frozenset({"low", "medium"})
 """Risk levels that may be approved together."""
 MOST_AT_ONCE = 1_000
 """Actions that one such approval covers at most."""
-_AUDITED = frozenset({"decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until"})
+_AUDITED = frozenset(
+    {"decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until", "edited_digest"}
+)
 
 
 def _facts(record: Record) -> dict[str, object]:

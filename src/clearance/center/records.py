@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from clearance.models import Action, Outcome, Status
+from clearance.models import Action, Json, Outcome, Status
 
 
 class Role(StrEnum):
@@ -88,6 +89,9 @@ class Record:
     claimed_at: int | None = None
     run_until: int | None = None
     outcome: Outcome | None = None
+    edits: Mapping[str, Json] = field(default_factory=dict)
+    """Parameters that the approver changed while clearing the call; `action` stays as it was asked."""
+    edited_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

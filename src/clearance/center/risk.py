@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from clearance.center.records import Factor
@@ -21,12 +22,20 @@ _KINDS: tuple[tuple[int, str, str], ...] = (
 )
 _UNKNOWN_KIND = 50
 _AMOUNTS = ((10_000, 30), (1_000, 15))
+INDICATOR_POINTS = 10
+"""Points of an indicator that the caller gives as true; ``risk_score`` counts as the number that it is."""
+MOST_INDICATORS = 20
 _PRODUCTION = re.compile(r"\b(prod|production|live)\b")
 
 
 def assess(action: Action) -> tuple[int, str, tuple[Factor, ...]]:
     """The score (0-100), its level and what it is made of."""
-    factors = [_kind(action.action_type), *_amount(action.parameters), *_environment(action)]
+    factors = [
+        _kind(action.action_type),
+        *_amount(action.parameters),
+        *_environment(action),
+        *_indicated(action.risk_indicators),
+    ]
     score = min(100, sum(factor.points for factor in factors))
     return score, level_of(score), tuple(factors)
 
@@ -62,6 +71,18 @@ def _number(value: Json) -> Decimal:
     except InvalidOperation:
         return Decimal(0)
     return abs(number) if number.is_finite() else Decimal(0)
+
+
+def _indicated(indicators: Mapping[str, Json]) -> list[Factor]:
+    """What the caller itself knows of the risk. It can only raise the score: nobody talks a risk down."""
+    factors: list[Factor] = []
+    for name, value in list(indicators.items())[:MOST_INDICATORS]:
+        points = INDICATOR_POINTS if value is True else 0
+        if name == "risk_score" and isinstance(value, (int, float)) and not isinstance(value, bool):
+            points = round(min(100, max(0, value)))
+        if points:
+            factors.append(Factor(f"indicator {name[:60]!r}", points, "the caller says so"))
+    return factors
 
 
 def _environment(action: Action) -> list[Factor]:

@@ -26,6 +26,7 @@ def decision_of(record: Record) -> Decision:
         decide_by=_time(record.decide_by),
         nonce=record.nonce,
         offers=frozenset(LINKS),
+        edits=record.edits,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import deciding, keeping, serving
+from clearance.cli import deciding, guarding, keeping, serving
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -17,7 +17,16 @@ def cli() -> None:
     """Hold risky code until someone, or some policy, has cleared exactly that call."""
 
 
-for command in (deciding.pending, deciding.approve, deciding.deny, serving.serve_center, serving.keys, serving.audit):
+COMMANDS = (
+    deciding.pending,
+    deciding.approve,
+    deciding.deny,
+    guarding.guards,
+    serving.serve_center,
+    serving.keys,
+    serving.audit,
+)
+for command in COMMANDS:
     cli.add_command(command)
 for command in (keeping.backup, keeping.restore, keeping.export):
     serving.serve_center.add_command(command)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from clearance.center.edits import parsed
+from clearance.center.records import Invalid
 from clearance.center.visible import plain
 from clearance.cli.common import AS_JSON, ENV_FILE, client_of, plain_errors, say
 
@@ -27,12 +29,21 @@ def pending(env_file: str | None, *, as_json: bool) -> None:
 @click.argument("action_id", type=int, required=False)
 @click.option("--all", "level", type=click.Choice(["low", "medium"]), help="Approve all up to this risk level.")
 @click.option("--reason", default="", help="Why; the requester is told.")
+@click.option("--set", "edits", multiple=True, metavar="NAME=VALUE", help="Clear it with this value instead.")
 @ENV_FILE
 @AS_JSON
 @plain_errors
-def approve(action_id: int | None, level: str | None, reason: str, env_file: str | None, *, as_json: bool) -> None:
+def approve(
+    action_id: int | None,
+    level: str | None,
+    reason: str,
+    edits: tuple[str, ...],
+    env_file: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Clear the pending action ACTION_ID, or with --all every one up to a risk level."""
-    if (action_id is None) == (level is None):
+    if (action_id is None) == (level is None) or (level and edits):
         raise click.UsageError("Give an ACTION_ID, or --all low|medium.")
     with client_of(env_file) as client:
         if level is not None:
@@ -43,8 +54,10 @@ def approve(action_id: int | None, level: str | None, reason: str, env_file: str
                 as_json=as_json,
             )
         elif action_id is not None:
-            action = client.approve(action_id, reason)
-            say(action, f"Approved {action_id}: {_what(action)}", as_json=as_json)
+            parameters = _edited(client.get_action(action_id), edits) if edits else None
+            action = client.approve(action_id, reason, parameters)
+            changed = f", changed: {plain(', '.join(edits))}" if action.get("edits") else ""
+            say(action, f"Approved {action_id}: {_what(action)}{changed}", as_json=as_json)
 
 
 @click.command()
@@ -58,6 +71,22 @@ def deny(action_id: int, reason: str, env_file: str | None, *, as_json: bool) ->
     with client_of(env_file) as client:
         action = client.reject(action_id, reason)
     say(action, f"Denied {action_id}: {_what(action)}", as_json=as_json)
+
+
+def _edited(action: dict[str, Any], edits: tuple[str, ...]) -> dict[str, Any]:
+    """The values that were typed, each of the kind that is shown."""
+    shown, editable = action.get("action_details") or {}, action.get("editable") or []
+    found: dict[str, Any] = {}
+    for typed in edits:
+        name, there, text = typed.partition("=")
+        if not there or name not in editable or name not in shown:
+            allowed = ", ".join(map(str, editable)) or "none"
+            raise click.UsageError(f"--set takes NAME=VALUE; parameters that may be changed here: {plain(allowed)}.")
+        try:
+            found[name] = parsed(name, text, shown[name])
+        except Invalid as error:
+            raise click.UsageError(f"--set {plain(str(error))}.") from None
+    return found
 
 
 def _what(action: dict[str, Any]) -> str:

@@ -85,96 +85,138 @@ class Asked:
 Answer: TypeAlias = bool | Decision | None
 
 
+class _Request:
+    """One request, as the fake keeps it; ``said`` is the approver's own Decision, where it gave one."""
+
+    __slots__ = ("action", "action_id", "by_approver", "nonce", "outcome", "said", "status")
+
+    def __init__(self, action: Action, action_id: str) -> None:
+        self.action = action
+        self.action_id = action_id
+        self.status = Status.PENDING
+        self.said: Decision | None = None
+        self.by_approver = False
+        self.nonce: str | None = None
+        self.outcome: Outcome | None = None
+
+    def move(self, event: Event) -> bool:
+        """Move as the lifecycle allows it; False if it does not."""
+        try:
+            self.status = lifecycle.after(self.status, event)
+        except lifecycle.IllegalTransition:
+            return False
+        return True
+
+    def decision(self) -> Decision:
+        """How it stands."""
+        if self.said is not None:
+            return replace(self.said, action_id=self.action_id, status=self.status, nonce=self.nonce, offers=OFFERS)
+        if not self.by_approver:
+            return Decision(self.action_id, self.status, nonce=self.nonce, offers=OFFERS)
+        return Decision(
+            self.action_id,
+            self.status,
+            reason_code="approver",
+            decided_by="the test",
+            nonce=self.nonce,
+            offers=OFFERS,
+        )
+
+    def asked(self) -> Asked:
+        """As it is told to a test."""
+        return Asked(self.action, self.decision(), self.outcome)
+
+
 class FakeTransport:
     """A transport, sync and async, whose approver is ``answer(asked)``.
 
     Args:
         answer: gets an `Asked` and returns True (cleared), False (refused), None (no answer, ever) or a
-            `Decision` whose status, reason and names are taken over. A plain True or False answers everything.
+            `Decision` whose status, reason, names and edits are taken over. A plain True or False answers everything.
 
     ``asked`` lists every request so far. ``clock`` is virtual: a call that nobody answers gives up at once.
     Thread-safe; nothing is global: hand it to a guard as ``transport=`` or to `clearance.configure`.
     """
 
     def __init__(self, answer: Callable[[Asked], Answer] | bool) -> None:
-        self._answer = answer if callable(answer) else lambda _asked: answer
+        self._answer = answer
         self._lock = threading.RLock()
-        self._requests: list[Asked] = []
-        self._by_key: dict[str, int] = {}
+        self._requests: list[_Request] = []
+        self._by_key: dict[str, _Request] = {}
         self.clock = VirtualClock()
 
     @property
     def asked(self) -> list[Asked]:
         """Every request so far, as it stands now, in the order of asking."""
         with self._lock:
-            return list(self._requests)
+            return [request.asked() for request in self._requests]
 
     def send(self, command: Command) -> Decision:
         """Answer as a Center would."""
         with self._lock:
+            if isinstance(command, Submit):
+                return self._submit(command)
+            request = self._find(command.action_id)
             match command:
-                case Submit():
-                    return self._submit(command)
-                case Await(action_id, hold):
-                    asked = self._find(action_id)
-                    if asked.status is Status.PENDING:
-                        self.clock.sleep(hold)
-                    return asked.decision
-                case Claim(action_id, digest, nonce):
-                    return self._claim(self._find(action_id), digest, nonce)
-                case Report(action_id, nonce, outcome):
-                    return self._report(self._find(action_id), nonce, outcome)
-                case Withdraw(action_id):
-                    return self._move(self._find(action_id), Event.WITHDRAW)
+                case Report():
+                    if request.nonce == command.nonce and request.move(lifecycle.OUTCOMES[command.outcome.status]):
+                        request.outcome = command.outcome
+                case Claim():
+                    return self._claim(request, command)
+                case Await():
+                    if request.status is Status.PENDING:
+                        self.clock.sleep(command.hold)
+                case Withdraw():
+                    request.move(Event.WITHDRAW)
+            return request.decision()
 
     async def asend(self, command: Command) -> Decision:
         """As `send`."""
         return self.send(command)
 
     def _submit(self, command: Submit) -> Decision:
-        if command.key in self._by_key:
-            return self._requests[self._by_key[command.key]].decision
-        number = len(self._requests)
-        self._by_key[command.key] = number
-        asked = Asked(command.action, Decision(str(number + 1), Status.PENDING, offers=OFFERS))
-        self._requests.append(asked)
-        answer = self._answer(asked)
+        known = self._by_key.get(command.key)
+        if known is not None:
+            return known.decision()
+        request = _Request(command.action, str(len(self._requests) + 1))
+        self._requests.append(request)
+        self._by_key[command.key] = request
+        answer = self._answer(request.asked()) if callable(self._answer) else self._answer
         if answer is None:
-            return asked.decision
-        if not isinstance(answer, Decision):
-            word = Status.APPROVED if answer is True else Status.DENIED
-            answer = Decision("", word, decided_by="the test", reason_code="approver")
-        decision = replace(answer, action_id=asked.decision.action_id, offers=OFFERS)
-        self._store(replace(asked, decision=decision))
-        if decision.status is Status.APPROVED and command.nonce:
-            return self._claim(self._find(decision.action_id), command.action.digest, command.nonce)
-        return decision
+            return request.decision()
+        if isinstance(answer, Decision):
+            _check_edits(answer, command.action)
+            request.said, request.status = answer, answer.status
+        else:
+            request.by_approver = True
+            request.move(Event.APPROVE if answer is True else Event.DENY)
+        if request.status is Status.APPROVED and command.nonce and not (request.said and request.said.edits):
+            request.move(Event.CLAIM)
+            request.nonce = command.nonce
+        return request.decision()
 
-    def _claim(self, asked: Asked, digest: str, nonce: str) -> Decision:
-        if asked.status is Status.EXECUTING and asked.decision.nonce == nonce:
-            return asked.decision
-        if digest != asked.action.digest:
-            return replace(asked.decision, status=Status.STALE, reason="the digest differs", nonce=None)
-        return self._move(asked, Event.CLAIM, nonce=nonce)
+    def _claim(self, request: _Request, claim: Claim) -> Decision:
+        if request.status is Status.EXECUTING and request.nonce == claim.nonce:
+            return request.decision()
+        is_edited = bool(request.said and request.said.edits)
+        fits = claim.digest == request.action.digest and (claim.edited_digest not in (None, claim.digest)) == is_edited
+        if not fits:
+            return replace(request.decision(), status=Status.STALE, reason="the digest differs", nonce=None)
+        if request.move(Event.CLAIM):
+            request.nonce = claim.nonce
+        return request.decision()
 
-    def _report(self, asked: Asked, nonce: str, outcome: Outcome) -> Decision:
-        if asked.decision.nonce != nonce:
-            return asked.decision
-        return self._move(replace(asked, outcome=outcome), lifecycle.OUTCOMES[outcome.status])
-
-    def _move(self, asked: Asked, event: Event, nonce: str | None = None) -> Decision:
-        try:
-            status = lifecycle.after(asked.status, event)
-        except lifecycle.IllegalTransition:
-            return asked.decision
-        changed = replace(asked, decision=replace(asked.decision, status=status, nonce=nonce or asked.decision.nonce))
-        self._store(changed)
-        return changed.decision
-
-    def _store(self, asked: Asked) -> None:
-        self._requests[int(asked.decision.action_id) - 1] = asked
-
-    def _find(self, action_id: str) -> Asked:
+    def _find(self, action_id: str) -> _Request:
         if not action_id.isdigit() or not 0 < int(action_id) <= len(self._requests):
             raise AuthorizationUnavailable(f"Action {action_id} was never submitted here.", reason_code="not_found")
         return self._requests[int(action_id) - 1]
+
+
+def _check_edits(answer: Decision, action: Action) -> None:
+    """A Center takes an edit only of what the guard lets an approver change, and only with a yes."""
+    stray = answer.edits.keys() - set(action.editable)
+    if stray or (answer.edits and answer.status is not Status.APPROVED):
+        raise ValueError(
+            f"The test's approver edits {', '.join(sorted(stray)) or 'a call that it does not approve'}; "
+            f"this guard allows: {', '.join(action.editable) or 'no edits'}."
+        )

@@ -84,8 +84,8 @@ def _at_the_desk(center: Center, tx: Tx, who: Principal, command: Command) -> Re
             return desk.submit(tx, who, Submission(action, key, nonce or None, claims=True))
         case Await(action_id):
             return desk.read(tx, who, _number(action_id))
-        case Claim(action_id, digest, nonce):
-            return desk.claim(tx, who, _number(action_id), digest, nonce)
+        case Claim(action_id, digest, nonce, _, edited_digest):
+            return desk.claim(tx, who, _number(action_id), digest, nonce, edited_digest)
         case Report(action_id, nonce, outcome):
             return desk.report(tx, who, _number(action_id), nonce, outcome)
         case Withdraw(action_id, reason):

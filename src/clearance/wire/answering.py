@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NotRequired, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from clearance.calls import seal, spell
 from clearance.models import Action, CodeIdentity, Decision, Json, Outcome, Status
 from clearance.redaction import View
+from clearance.sealing import seal, spell
 from clearance.wire import strictjson
 from clearance.wire.vocabulary import (
     ACTION_PATH,
@@ -66,6 +66,7 @@ class ClearanceExtra(TypedDict, total=False):
     nonce: ShortText
     reasoning: Text | None
     call: CallSite | None
+    editable: Annotated[list[ShortText], Field(max_length=12)]
 
 
 class SubmitBody(TypedDict, total=False):
@@ -79,6 +80,7 @@ class SubmitBody(TypedDict, total=False):
     parameters: dict[str, Any] | None
     resource: Text | None
     context: dict[str, Any] | None
+    risk_indicators: dict[str, Any] | None
     extra_data: dict[str, Any] | None
 
 
@@ -87,6 +89,7 @@ class ClaimBody(TypedDict):
 
     digest: ShortText
     nonce: Annotated[str, Field(min_length=8, max_length=200)]
+    edited_digest: NotRequired[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")] | None]
 
 
 class OutcomeBody(TypedDict):
@@ -100,9 +103,15 @@ class OutcomeBody(TypedDict):
 
 
 class ReasonBody(TypedDict, total=False):
-    """Approve, reject and withdraw."""
+    """A withdrawal."""
 
     reason: Annotated[str, Field(max_length=2_000)] | None
+
+
+class DecisionBody(ReasonBody, total=False):
+    """Approve and reject; ``parameters`` clears the call with these values instead."""
+
+    parameters: dict[str, Any] | None
 
 
 class BulkBody(TypedDict):
@@ -168,12 +177,23 @@ def submit(body: bytes) -> Submitted:
         reasoning=extra.get("reasoning"),
         redacted=tuple(extra.get("redacted", ())),
         abridged=extra.get("parameters_shown", {}),
+        editable=tuple(extra.get("editable", ())),
+        risk_indicators=found.get("risk_indicators") or {},
         code=CodeIdentity(code.get("module", ""), code.get("qualname", ""), code.get("kind", "")) if code else None,
     )
     claims = extra.get("claim", False) or bool(extra.get("digest"))
     if claims and not action.digest:
         raise Unreadable("extra_data.clearance: a client that claims must send the digest of the call")
+    _check_editable(action)
     return Submitted(action if claims else _made_safe(action), claims, extra.get("nonce") or None)
+
+
+def _check_editable(action: Action) -> None:
+    """Only what an approver sees whole can be written anew."""
+    unseen = (*action.redacted, *action.abridged)
+    for name in action.editable:
+        if name not in action.parameters or any(path.startswith(name) for path in unseen):
+            raise Unreadable("extra_data.clearance.editable: names a parameter that is not there, or not shown whole")
 
 
 def outcome(body: bytes) -> tuple[str, Outcome]:
@@ -237,6 +257,7 @@ def status_body(decision: Decision, *, exact: Status | None) -> dict[str, Json]:
         "polling_interval_seconds": POLL_EVERY,
         "enterprise_polling": False,
         "nonce": decision.nonce,
+        "edits": dict(decision.edits) or None,
         "links": {name: _link(action_id, name) for name in LINKS},
     }
 
@@ -290,6 +311,8 @@ def details_body(decision: Decision, action: Action, *, requester: str, created_
         "action_details": dict(action.parameters),
         "resource": action.resource,
         "context": dict(action.context),
+        "risk_indicators": dict(action.risk_indicators),
+        "editable": list(action.editable),
         "redacted": list(action.redacted),
         "parameters_shown": {path: list(counts) for path, counts in action.abridged.items()},
         "digest": action.digest,
@@ -329,6 +352,7 @@ def _made_safe(action: Action) -> Action:
     view = View()
     shown, _ = spell(action.parameters, view, b"")
     context, _ = spell(action.context, view, b"")
+    risk_indicators, _ = spell(action.risk_indicators, view, b"")
     pieces = spell(shown, View(), b"")[1]
     digest = seal(
         action.agent_id, action.action_type, action.tool_name, action.resource, CodeIdentity("", "", ""), pieces
@@ -337,6 +361,8 @@ def _made_safe(action: Action) -> Action:
         action,
         parameters=shown,
         context=context,
+        risk_indicators=risk_indicators,
+        editable=(),
         redacted=tuple(view.redacted),
         abridged=view.abridged,
         digest=digest,

@@ -13,6 +13,7 @@ from typing import Any, NotRequired
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from clearance import lifecycle
 from clearance.commands import Await, Claim, Command, Report, Submit, Withdraw
 from clearance.errors import AuthorizationUnavailable
 from clearance.models import Action, Decision, Json, Status
@@ -48,6 +49,7 @@ class Answer(TypedDict):
     risk_level: NotRequired[str | None]
     expires_at: NotRequired[str | None]
     nonce: NotRequired[str | None]
+    edits: NotRequired[dict[str, Any] | None]
     links: NotRequired[dict[str, str] | None]
 
 
@@ -75,8 +77,9 @@ def request(command: Command) -> Request:
         case Await(action_id, hold):
             headers = {"Prefer": f"wait={math.ceil(hold)}"} if hold > 0 else {}
             return Request("GET", _path(action_id, "status"), headers, None)
-        case Claim(action_id, digest, nonce):
-            body = strictjson.write({"digest": digest, "nonce": nonce})
+        case Claim(action_id, digest, nonce, _, edited_digest):
+            edited = {"edited_digest": edited_digest} if edited_digest else {}
+            body = strictjson.write({"digest": digest, "nonce": nonce, **edited})
             return _post(_path(action_id, "claim"), body, f"claim-{nonce}")
         case Report(action_id, nonce, outcome):
             body = strictjson.write(
@@ -146,6 +149,7 @@ def _submission(action: Action, nonce: str) -> dict[str, object]:
                 "nonce": nonce,
                 "reasoning": action.reasoning,
                 "call": {"module": code.module, "qualname": code.qualname, "kind": code.kind} if code else None,
+                "editable": list(action.editable),
             }
         },
     }
@@ -153,6 +157,8 @@ def _submission(action: Action, nonce: str) -> dict[str, object]:
         body["resource"] = action.resource
     if action.context:
         body["context"] = dict(action.context)
+    if action.risk_indicators:
+        body["risk_indicators"] = dict(action.risk_indicators)
     return body
 
 
@@ -181,9 +187,12 @@ def _decision(answer: Answer, headers: Mapping[str, str]) -> Decision:
     ids = {answer.get("id"), answer.get("action_id")} - {None}
     if len(ids) != 1:
         raise _nonsense("has no id" if not ids else "has two different ids")
+    status, edits = _status(answer), answer.get("edits") or {}
+    if edits and status not in _EDITABLE:
+        raise _nonsense(f"has edits of a call that is {status}")
     return Decision(
         action_id=str(ids.pop()),
-        status=_status(answer),
+        status=status,
         reason=answer.get("reason") or "",
         reason_code=answer.get("reason_code") or "",
         decided_by=answer.get("decided_by"),
@@ -195,7 +204,11 @@ def _decision(answer: Answer, headers: Mapping[str, str]) -> Decision:
         nonce=answer.get("nonce"),
         offers=frozenset(answer.get("links") or ()) & frozenset(LINKS),
         retry_after=_retry_after(headers),
+        edits=edits,
     )
+
+
+_EDITABLE = frozenset({Status.APPROVED, *lifecycle.CLAIMED, *lifecycle.REFUSED})
 
 
 def _status(answer: Answer) -> Status:

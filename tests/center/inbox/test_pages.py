@@ -771,3 +771,75 @@ def test_an_address_that_is_not_there_is_a_friendly_page(stranger: Browser) -> N
 
     assert answer.status_code == 404
     assert "Back to the inbox" in words(answer)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Changing a call before approving it
+# ---------------------------------------------------------------------------------------------------------------------
+
+EDITABLE = an_action(
+    parameters={"amount": 5, "note": "one\ntwo", "flags": ["a"], "charge_id": "ch_1"},
+    editable=("amount", "note", "flags"),
+)
+
+
+def test_a_call_that_may_be_changed_has_a_field_for_each_such_parameter(running: Running, inbox: Browser) -> None:
+    ask(running, EDITABLE)
+
+    page = inbox.get("/").text
+    assert set(re.findall(r'name="edit\.(\w+)"', page)) == {"amount", "note", "flags"}
+    assert re.search(r'name="edit\.amount"[^>]* value="5"', page)
+    assert "one\ntwo</textarea>" in page
+
+
+def test_a_call_that_may_not_be_changed_has_none(running: Running, inbox: Browser) -> None:
+    ask(running)
+
+    assert "edit." not in inbox.get("/").text
+
+
+def test_what_the_approver_typed_is_what_is_cleared_and_the_page_says_so(running: Running, inbox: Browser) -> None:
+    record = ask(running, EDITABLE)
+
+    fields = {"edit.amount": "3", "edit.note": "one\r\ntwo", "edit.flags": '["a"]'}
+    assert inbox.decide("approve", record, **fields).status_code == 303
+
+    assert stored(running, record).edits == {"amount": 3}
+    page = words(inbox.get(f"/actions/{record.id}"))
+    assert "Approved with changes by carol" in page
+    assert "What the approver changed amount 5 → 3" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"edit.amount": "three"}, "amount: write a value like 5"),
+        ({"edit.amount": "true"}, "amount: write a number, like 5"),
+        ({"edit.flags": "{}"}, "flags: write a list"),
+    ],
+)
+def test_a_value_of_another_kind_decides_nothing(
+    running: Running, inbox: Browser, fields: dict[str, str], problem: str
+) -> None:
+    record = ask(running, EDITABLE)
+
+    refused = inbox.decide("approve", record, **fields)
+
+    assert refused.status_code == 422
+    assert problem in words(refused)
+    assert stored(running, record).status is Status.PENDING
+
+
+def test_a_field_for_what_may_not_be_changed_is_left_alone(running: Running, inbox: Browser) -> None:
+    record = ask(running, EDITABLE)
+
+    assert inbox.decide("approve", record, **{"edit.charge_id": "ch_2"}).status_code == 303
+
+    assert stored(running, record).edits == {}
+
+
+def test_hostile_text_in_a_field_stays_text(running: Running, inbox: Browser) -> None:
+    attack = '"><script>alert(1)</script>'
+    ask(running, an_action(parameters={"note": attack}, editable=("note",)))
+
+    assert "<script>alert" not in inbox.get("/").text

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clearance.center.desk import BULK_LEVELS, SECOND
+from clearance.center.edits import as_typed
 from clearance.center.inbox.display import spelled
 from clearance.center.inbox.values import Shown, Value
 from clearance.center.records import Factor, Principal, Record
-from clearance.models import CodeIdentity, Status
+from clearance.models import CodeIdentity, Json, Status
 
 LARGEST_CARD = 20_000
 """Characters of a request that the list shows whole; a larger one has a page of its own."""
+ONE_LINE = 60
+"""Characters that a field shows in one line."""
 JUST_NOW = 5
 """Seconds that are too short to be counted."""
 LEVELS = ("critical", "high", "medium", "low")
@@ -31,6 +34,29 @@ class Moment:
     def ago(self) -> str:
         """How long ago it was."""
         return f"{self.words} ago" if self.words else "just now"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the form in which an approver changes a parameter."""
+
+    name: str
+    shown: Json
+
+    @property
+    def key(self) -> str:
+        """What the form calls it."""
+        return f"edit.{self.name}"
+
+    @property
+    def text(self) -> str:
+        """What stands in it at first."""
+        return as_typed(self.shown)
+
+    @property
+    def is_long(self) -> bool:
+        """Does it need more than one line?"""
+        return len(self.text) > ONE_LINE or "\n" in self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +122,21 @@ class Card:
         return Shown(action.redacted, action.abridged, self.record.claims).rows(action.parameters)
 
     @property
+    def editable(self) -> list[Field]:
+        """The parameters that the viewer may change before approving."""
+        action = self.record.action
+        return [Field(name, action.parameters[name]) for name in action.editable if name in action.parameters]
+
+    @property
+    def edits(self) -> list[tuple[str, Value, Value]]:
+        """What the approver changed: the name, the value that was asked for, and the one that was cleared."""
+        asked, shown = self.record.action.parameters, Shown()
+        return [
+            (name, shown.value(asked.get(name), name), shown.value(value, name))
+            for name, value in self.record.edits.items()
+        ]
+
+    @property
     def context(self) -> list[tuple[str, Value]]:
         """What else the guard had to say."""
         action = self.record.action
@@ -145,7 +186,9 @@ class Card:
         """What was decided, in a word or two."""
         if self.record.status in _ENDED_UNDECIDED:
             return _ENDED_UNDECIDED[self.record.status]
-        return "Approved" if self.record.status in _AFTER_APPROVAL else "Denied"
+        if self.record.status not in _AFTER_APPROVAL:
+            return "Denied"
+        return "Approved with changes" if self.record.edits else "Approved"
 
     @property
     def tone(self) -> str:

@@ -18,12 +18,13 @@ from clearance.center import keys
 from clearance.center.api import action_id, center_of
 from clearance.center.audit import Link
 from clearance.center.desk import BULK_LEVELS, LONGEST_REASON, SECOND
+from clearance.center.edits import parsed
 from clearance.center.inbox import doors, rendering, static_files
 from clearance.center.inbox.cards import LEVELS, Card
 from clearance.center.records import Forbidden, Invalid, NotAuthenticated, Session
 from clearance.center.service import rung_within
 from clearance.center.store.base import Tx
-from clearance.models import Status
+from clearance.models import Json, Status
 
 MOST_WAITING = 200
 """Requests that wait and are listed; the others come up as these are decided."""
@@ -185,10 +186,20 @@ async def _decide(request: Request, *, approve: bool) -> Response:
         card = Card(center.desk.read(tx, who, wanted), who, center.desk.now())
         if approve and card.needs_confirmation and card.is_waiting and form.get("confirmed") != "yes":
             raise Invalid(f"This is of {card.level} risk: confirm first that you have read every value")
-        record = center.desk.decide(tx, who, wanted, approve=approve, reason=reason, channel="inbox")
+        edits = edits_in(card, form) if approve and card.is_waiting else {}
+        record = center.desk.decide(tx, who, wanted, approve=approve, reason=reason, channel="inbox", edits=edits)
         return f"{'Approved' if approve else 'Denied'}: {Card(record, who, center.desk.now()).title}"
 
     return _done(request, await doors.as_approver(request, decide))
+
+
+def edits_in(card: Card, form: Mapping[str, str]) -> dict[str, Json]:
+    """What an approver typed in the fields of the parameters that may be changed; browsers send line ends as CRLF."""
+    return {
+        field.name: parsed(field.name, form[field.key].replace("\r\n", "\n"), field.shown)
+        for field in card.editable
+        if field.key in form
+    }
 
 
 def _done(request: Request, said: str) -> Response:

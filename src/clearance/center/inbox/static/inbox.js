@@ -39,7 +39,7 @@ function tick() {
 const cards = () => all("#waiting > .card");
 const isBusy = (element) =>
   element.contains(document.activeElement) && document.activeElement !== element
-  || all(".reason", element).some((field) => field.value) || find("details.confirm[open]", element) !== null;
+  || all(".reason", element).some((field) => field.value) || find("details.confirm[open], details.change[open]", element) !== null;
 
 let silence = 0;
 
@@ -189,7 +189,7 @@ function move(step) {
 
 function go(selector) {
   const card = current() ?? find(".card");
-  const confirm = selector === ".approve" && card && find(".approve details", card);
+  const confirm = selector === ".approve" && card && find(".approve details.confirm", card);
   if (confirm) confirm.open = true;
   (card && find(confirm ? ".approve input[type=checkbox]" : selector === ".approve" ? ".approve .yes" : selector, card))?.focus();
 }

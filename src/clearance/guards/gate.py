@@ -6,13 +6,12 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from clearance import drivers, flow, settings
-from clearance.errors import ActionChanged, AuthorizationError, ConfigurationError, UnserializableArgument
-from clearance.models import Action, Grant, Outcome, Status
+from clearance.errors import ActionChanged, AuthorizationError, ConfigurationError
+from clearance.models import Action, Grant, Json, Outcome, Status
 
 log = logging.getLogger("clearance")
 log.addHandler(logging.NullHandler())
@@ -25,17 +24,29 @@ class Gate:
         action: what is asked.
         transport: who is asked; None for the process's own.
         digest_now: computes the digest of what would run, or None if that cannot change.
+        amend: makes the call what an approver changed it to; returns its digest.
+        read_files: reads again, for ``digest_now``, what an event loop must not wait for.
     """
 
-    __slots__ = ("_action", "_digest_now", "_grant", "_started", "_terms", "_transport")
+    __slots__ = ("_action", "_amend", "_digest_now", "_grant", "_read_files", "_started", "_terms", "_transport")
 
-    def __init__(self, action: Action, transport: Any, digest_now: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        action: Action,
+        transport: Any,
+        digest_now: Callable[[], str] | None = None,
+        *,
+        amend: flow.Amend | None = None,
+        read_files: Callable[[], None] | None = None,
+    ) -> None:
         self._action = action
         self._transport = transport
         self._digest_now = digest_now
+        self._amend = amend
+        self._read_files = read_files
         self._grant: Grant | None = None
         self._terms: flow.Terms | None = None
-        self._started = 0.0
+        self._started: float | None = None
 
     def open(self) -> Grant:
         """Ask, wait, claim. Returns only with leave to run.
@@ -43,21 +54,33 @@ class Gate:
         Raises:
             AuthorizationError: in every other case.
         """
-        transport = sync_side(self._transport)
+        self._transport = transport = sync_side(self._transport)
         self._grant = grant = drivers.run(self._conversation(transport), transport)
-        if changed := self._changed():
-            self.close(changed)
-            raise changed
+        try:
+            if self._read_files is not None:
+                self._read_files()
+            self._compare(grant.digest)
+        except BaseException as error:  # noqa: BLE001 - the claim is spent, so it is told whatever happened
+            refusal = self._refusal(error)
+            self.close(refusal)
+            raise refusal from refusal.__cause__
         self._started = time.perf_counter()
         return grant
 
     async def aopen(self) -> Grant:
         """As `open`, on the event loop."""
-        transport = async_side(self._transport)
+        self._transport = transport = async_side(self._transport)
         self._grant = grant = await drivers.arun(self._conversation(transport), transport)
-        if changed := self._changed():
-            await self.aclose(changed)
-            raise changed
+        try:
+            if self._read_files is not None:
+                import asyncio  # an event loop runs, so it is loaded; importing clearance alone must not load it
+
+                await asyncio.to_thread(self._read_files)
+            self._compare(grant.digest)
+        except BaseException as error:  # noqa: BLE001 - the claim is spent, so it is told whatever happened
+            refusal = self._refusal(error)
+            await self.aclose(refusal)
+            raise refusal from refusal.__cause__
         self._started = time.perf_counter()
         return grant
 
@@ -66,7 +89,7 @@ class Gate:
         if (telling := self._telling(error)) is None:
             return
         try:
-            drivers.run(telling, sync_side(self._transport))
+            drivers.run(telling, self._transport)
         except AuthorizationError as fault:
             self._untold(fault)
 
@@ -75,27 +98,37 @@ class Gate:
         if (telling := self._telling(error)) is None:
             return
         try:
-            await drivers.arun(telling, async_side(self._transport))
+            await drivers.arun(telling, self._transport)
         except AuthorizationError as fault:
             self._untold(fault)
 
     def _conversation(self, transport: Any) -> flow.Conversation[Grant]:
-        self._terms = flow.Terms(
-            key=os.urandom(16).hex(),
-            nonce=os.urandom(16).hex(),
-            now=drivers.clock_of(transport).now,
-            jitter=random.random,
-            timeout=settings.exchange_timeout(),
-            on_wait=settings.defaults().on_wait,
-        )
-        return flow.authorization(self._action, self._terms)
+        self._terms = terms_over(transport)
+        return flow.authorization(self._action, self._terms, self._amended if self._amend is not None else None)
 
-    def _changed(self) -> ActionChanged | None:
-        if self._digest_now is None:
-            return None
-        with suppress(UnserializableArgument):  # what cannot even be digested any more has changed, too
-            if self._digest_now() == self._action.digest:
-                return None
+    def _amended(self, edits: Mapping[str, Json]) -> str:
+        """What an approver changed must not cover for what changed by itself."""
+        assert self._amend is not None
+        try:
+            self._compare(self._action.digest)
+        except Exception as error:  # noqa: BLE001 - what cannot be compared has changed
+            refusal = self._refusal(error)
+            raise refusal from refusal.__cause__
+        return self._amend(edits)
+
+    def _compare(self, digest: str) -> None:
+        if self._digest_now is not None and self._digest_now() != digest:
+            raise self._changed()
+
+    def _refusal(self, error: BaseException) -> BaseException:
+        """What to raise where the comparison ended so: what cannot even be digested any more has changed, too."""
+        if isinstance(error, ActionChanged) or not isinstance(error, Exception):
+            return error
+        changed = self._changed()
+        changed.__cause__ = error
+        return changed
+
+    def _changed(self) -> ActionChanged:
         return ActionChanged(
             f"The arguments of {self._action.action_type!r} ({self._action.tool_name}) changed after they were shown.",
             next_step="Do not change objects that a pending call holds; then ask again.",
@@ -106,9 +139,16 @@ class Gate:
         grant, self._grant = self._grant, None
         if grant is None or self._terms is None:
             return None
-        if isinstance(error, ActionChanged) and error.action is self._action:
-            outcome = Outcome(Status.FAILED, "not_started", 0.0, (error.reason_code,))
+        grant.spent = True
+        if self._started is None:
+            why = (
+                error.reason_code if isinstance(error, AuthorizationError) else f"interrupted by {type(error).__name__}"
+            )
+            outcome = Outcome(Status.FAILED, "not_started", 0.0, (why,))
         else:
+            if isinstance(error, GeneratorExit):  # whoever iterated had enough: that is no failure
+                grant.notes.append("closed before its end")
+                error = None
             status = Status.COMPLETED if error is None else Status.FAILED
             kind = type(error).__name__ if error is not None else None
             outcome = Outcome(status, kind, time.perf_counter() - self._started, tuple(grant.notes))
@@ -121,6 +161,19 @@ class Gate:
             self._action.tool_name,
             fault.happened,
         )
+
+
+def terms_over(transport: Any) -> flow.Terms:
+    """What a new conversation over this transport is given."""
+    fresh = os.urandom(32).hex()
+    return flow.Terms(
+        key=fresh[:32],
+        nonce=fresh[32:],
+        now=drivers.clock_of(transport).now,
+        jitter=random.random,
+        timeout=settings.exchange_timeout(),
+        on_wait=settings.defaults().on_wait,
+    )
 
 
 def sync_side(transport: Any) -> Any:
