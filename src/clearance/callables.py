@@ -26,10 +26,9 @@ class Anatomy(NamedTuple):
 
     ``core`` is the innermost function or callable object, ``body`` the function that runs: a callable object's
     ``__call__``, a class's constructor. ``name`` is the core's module and qualified name. ``signature`` is all that the
-    core takes; if ``has_receiver``, the first parameter is ``self`` or ``cls`` when it is called on something.
-    ``called_on`` is the name that a callable object has for itself. ``home`` is the qualified name of the class in
-    whose body the core was written, or "". If ``is_layered``, a `functools.partial` is on the way, with arguments of
-    its own.
+    body takes; if ``has_receiver``, the first parameter is ``self`` or ``cls`` when it is called on something, as the
+    body of a callable object (``is_object``) always is. ``home`` is the qualified name of the class in whose body the
+    core was written, or "". If ``is_layered``, a `functools.partial` is on the way, with arguments of its own.
     """
 
     core: Callable[..., Any]
@@ -38,7 +37,7 @@ class Anatomy(NamedTuple):
     name: tuple[str, str]
     signature: inspect.Signature
     has_receiver: bool
-    called_on: str | None
+    is_object: bool
     home: str
     is_layered: bool
 
@@ -66,14 +65,15 @@ def take_apart(function: Any) -> Anatomy:
     _refuse_misplaced(function)
     core = _core(function)
     body = _body(core)
+    is_object = _is_object(core)
     return Anatomy(
         core=core,
         body=body,
         kind=_kind(body),
         name=_name(core),
-        signature=_signature(core),
-        has_receiver=hasattr(type(core), "__get__"),
-        called_on=_called_on(core, body),
+        signature=_signature(body if is_object else core),
+        has_receiver=is_object or hasattr(type(core), "__get__"),
+        is_object=is_object,
         home=_home(core),
         is_layered=_is_layered(function),
     )
@@ -152,10 +152,11 @@ def _body(core: Any) -> Any:
     return init if hasattr(init, "__code__") else core.__new__
 
 
-def _called_on(core: Any, body: Any) -> str | None:
-    if body is core or isinstance(core, type) or not hasattr(body, "__code__"):
-        return None
-    return next(iter(inspect.signature(body).parameters), None)
+def _is_object(core: Any) -> bool:
+    """Is it an object whose class has a method ``__call__``, in Python?"""
+    if isinstance(core, type) or hasattr(core, "__code__") or inspect.isroutine(core):
+        return False
+    return inspect.isfunction(inspect.getattr_static(type(core), "__call__", None))
 
 
 def _is_layered(function: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clearance.arguments import Treatment, annotations_of, names_of, treatment
@@ -26,13 +27,16 @@ Runner = Callable[[Callable[..., Any], list[Any]], Any]
 class Parameters:
     """The parameters of one signature: how a call is bound to them, copied and handed over.
 
+    If ``bound``, the first is ``self`` or ``cls``, and none of them.
+
     ``labels`` has for each name what an approver sees: ``*args`` and ``**kwargs`` keep their stars, so that no keyword
     a caller makes up can look like a parameter.
     """
 
     __slots__ = ("_bind", "_defaults", "_is_plain", "_names", "_treatment", "_uncopied", "_visible", "labels", "run")
 
-    def __init__(self, signature: inspect.Signature, name: str, treatment: Treatment) -> None:
+    def __init__(self, whole: inspect.Signature, name: str, treatment: Treatment, *, bound: bool = False) -> None:
+        signature = _without_first(whole) if bound else whole
         self.labels = {name: _STARS.get(parameter.kind, "") + name for name, parameter in signature.parameters.items()}
         self._names = tuple(self.labels)
         self._visible = tuple(self.labels.values())
@@ -44,7 +48,9 @@ class Parameters:
         }
         self._uncopied = treatment.uncopied
         self._is_plain = not (self._uncopied or treatment.files or self._defaults)
-        self._bind = _binder(signature, name)
+        self._bind = _binder(whole, name, signature.parameters)
+        if signature is not whole:  # the first takes nothing of the call, nor lets a keyword have its name
+            self._bind = partial(self._bind, None)
         self.run: Runner = _runner(signature)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[list[Any], bool]:
@@ -140,16 +146,15 @@ class Callee:
         body = self.anatomy.body
         self.treatment = treatment(annotations_of(body), names_of(body), opaque, kept, owner)
         names = list(self.anatomy.signature.parameters)
-        first = names[0] if names and self.anatomy.has_receiver else None
-        self.receiver = first or self.anatomy.called_on
-        self._free = self._parameters(self.anatomy.signature)
+        self.receiver = names[0] if names and self.anatomy.has_receiver else None
+        self._free = self._parameters(bound=False)
         for name in self.treatment.files:
             if (label := self.labels.get(name, name)) != name:
                 raise ConfigurationError(
                     f"{label!r} is annotated with `FileContents`, but holds any number of values.",
                     next_step=f"Give each file a parameter of its own: `{name}: Annotated[Path, FileContents]`.",
                 )
-        self._bound = self._parameters(_without_first(self.anatomy.signature)) if first else self._free
+        self._bound = self._parameters(bound=True) if self.receiver else self._free
 
     @property
     def code(self) -> CodeIdentity:
@@ -163,8 +168,7 @@ class Callee:
     @property
     def labels(self) -> Mapping[str, str]:
         """The label of each parameter, by its name; the receiver is among them."""
-        own = self.anatomy.called_on
-        return self._free.labels if own is None else {own: own, **self._free.labels}
+        return self._free.labels
 
     def bind(
         self,
@@ -184,8 +188,8 @@ class Callee:
         values, is_fixed = parameters.bind(args, kwargs)
         return Call(self, parameters, values, run, instance, is_fixed=is_fixed)
 
-    def _parameters(self, signature: inspect.Signature) -> Parameters:
-        return Parameters(signature, self.qualname, self.treatment)
+    def _parameters(self, *, bound: bool) -> Parameters:
+        return Parameters(self.anatomy.signature, self.qualname, self.treatment, bound=bound)
 
 
 class Call:
@@ -272,8 +276,8 @@ def _without_first(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=rest)
 
 
-def _binder(signature: inspect.Signature, name: str) -> Binder:
-    """A function with exactly this signature that returns its arguments: Python itself does the binding."""
+def _binder(signature: inspect.Signature, name: str, wanted: Collection[str]) -> Binder:
+    """A function with exactly this signature that returns the wanted arguments: Python itself does the binding."""
     defaults: dict[str, Any] = {}
     parameters: list[inspect.Parameter] = []
     for number, parameter in enumerate(signature.parameters.values()):
@@ -283,7 +287,7 @@ def _binder(signature: inspect.Signature, name: str) -> Binder:
             plain = plain.replace(default=_Name(f"_{number}"))
         parameters.append(plain)
     header = str(inspect.Signature(parameters))[1:-1]
-    values = ", ".join(signature.parameters)
+    values = ", ".join(wanted)
     # The source is made of parameter names alone, which `inspect` has checked to be identifiers.
     binder: Binder = eval(f"lambda {header}: [{values}]", defaults)  # noqa: S307
     binder.__qualname__ = name

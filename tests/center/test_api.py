@@ -711,6 +711,14 @@ def test_the_deepest_body_that_is_read_is_kept(agent: Api) -> None:
     assert answer.status_code == 200
 
 
+def test_the_deepest_body_hides_no_other_request_from_an_approver(running: Running, agent: Api) -> None:
+    agent.submit()
+    agent.call("POST", SUBMIT, data=nested(32))
+
+    with running.approver() as client:
+        assert [action["id"] for action in client.pending()] == [2, 1]
+
+
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

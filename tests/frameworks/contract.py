@@ -112,6 +112,19 @@ class ToolContract:
         assert till.calls == [ARGUMENTS]
         assert the_only(approver).status is Status.COMPLETED
 
+    def test_a_held_call_is_withdrawn_when_the_run_is_cancelled(self, till: Till) -> None:
+        async def scene() -> Patient:
+            approver = Patient()
+            running = asyncio.create_task(self.call(self.tool(guarded(refund_into(till, "async"), approver))))
+            await approver.waiting.wait()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            return approver
+
+        assert the_only(asyncio.run(scene())).status is Status.WITHDRAWN
+        assert not till.calls
+
     def test_who_acts_and_why_is_known_in_the_tool(self, till: Till, kind: str) -> None:
         approver = cleared()
         tool = self.tool(guarded(refund_into(till, kind), approver))
@@ -122,9 +135,7 @@ class ToolContract:
         action = the_only(approver).action
         assert (action.agent_id, action.reasoning) == ("clerk", "the customer asked for it")
 
-    def test_the_example_runs_a_cleared_call_and_tells_of_a_refused_one(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_the_example_runs_one_call_and_tells_of_the_refused_one(self, capsys: pytest.CaptureFixture[str]) -> None:
         runpy.run_path(str(EXAMPLES / self.example), run_name="__main__")
 
         cleared_call, refused_call, *_ = capsys.readouterr().out.splitlines()

@@ -129,7 +129,7 @@ class Guard(Recorded):
         if instance is None:
             if isinstance(wrapped, MethodType):
                 instance = wrapped.__self__
-            elif anatomy.called_on is not None:
+            elif anatomy.is_object:
                 instance = wrapped
             elif args and anatomy.takes_as_receiver(args[0]):
                 instance, args = args[0], args[1:]

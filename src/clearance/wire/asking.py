@@ -124,7 +124,8 @@ def value(status: int, headers: Mapping[str, str], body: bytes) -> Json:
     if status != 200:
         raise _fault(status, headers, body)
     try:
-        return strictjson.read(body)
+        # A list of actions is one level around what was submitted: a deep one must not hide all the others.
+        return strictjson.read(body, max_depth=strictjson.MAX_DEPTH + 1)
     except strictjson.NotJson as error:
         raise _nonsense(f"is {error}") from None
 

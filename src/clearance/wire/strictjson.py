@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from clearance.models import Json
+
+MAX_DEPTH: Final = 32
+"""Levels of lists and objects that are read, unless the reader knows better."""
 
 
 class NotJson(ValueError):
     """The bytes are not one JSON text that means one thing."""
 
 
-def read(data: bytes, *, max_depth: int = 32) -> Json:
+def read(data: bytes, *, max_depth: int = MAX_DEPTH) -> Json:
     """Parse UTF-8 JSON; refuses duplicate keys, NaN and infinities, and nesting over ``max_depth``.
 
     Raises:
