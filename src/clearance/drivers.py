@@ -61,7 +61,6 @@ def clock_of(transport: object) -> Clock:
 
 def run(conversation: Conversation[T], transport: Transport) -> T:
     """Carry the conversation to its end in this thread."""
-    sleep = clock_of(transport).sleep
     answer: Decision | None = None
     fault: BaseException | None = None
     while True:
@@ -73,7 +72,7 @@ def run(conversation: Conversation[T], transport: Transport) -> T:
         answer = fault = None
         try:
             if isinstance(step, Pause):
-                sleep(step.seconds)
+                clock_of(transport).sleep(step.seconds)
             else:
                 answer = transport.send(step)
         except BaseException as interruption:  # noqa: BLE001 - the conversation decides what it means
@@ -82,7 +81,6 @@ def run(conversation: Conversation[T], transport: Transport) -> T:
 
 async def arun(conversation: Conversation[T], transport: AsyncTransport) -> T:
     """Carry the conversation to its end on the running event loop."""
-    sleep = clock_of(transport).asleep
     answer: Decision | None = None
     fault: BaseException | None = None
     while True:
@@ -94,7 +92,7 @@ async def arun(conversation: Conversation[T], transport: AsyncTransport) -> T:
         answer = fault = None
         try:
             if isinstance(step, Pause):
-                await sleep(step.seconds)
+                await clock_of(transport).asleep(step.seconds)
             else:
                 answer = await transport.asend(step)
         except BaseException as interruption:  # noqa: BLE001 - the conversation decides what it means

@@ -167,12 +167,12 @@ def terms_over(transport: Any) -> flow.Terms:
     """What a new conversation over this transport is given."""
     fresh = os.urandom(32).hex()
     return flow.Terms(
-        key=fresh[:32],
-        nonce=fresh[32:],
-        now=drivers.clock_of(transport).now,
-        jitter=random.random,
-        timeout=settings.exchange_timeout(),
-        on_wait=settings.defaults().on_wait,
+        fresh[:32],
+        fresh[32:],
+        drivers.clock_of(transport).now,
+        random.random,
+        settings.exchange_timeout(),
+        settings.defaults().on_wait,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from clearance import drivers, flow, settings
 from clearance.canonical import Key
-from clearance.guards.ask import Ask
+from clearance.guards.ask import AnyTransport, Ask
 from clearance.guards.gate import Gate, async_side, sync_side, terms_over
 from clearance.models import Action, CodeIdentity, Decision, Json
 from clearance.redaction import View
@@ -77,7 +77,9 @@ def action_for(ask: Ask, subject: Subject, key: Key) -> Action:
     # Before the context is walked: a name in it is no parameter's.
     if editable := subject.editable:
         editable = tuple(name for name in editable if not _is_seen_in_part(name, view))
-    context, risk_indicators = (spell(facts, view, key)[0] if facts else {} for facts in subject.facts())
+    context, risk_indicators = subject.facts()
+    context = spell(context, view, key)[0] if context else {}
+    risk_indicators = spell(risk_indicators, view, key)[0] if risk_indicators else {}
     return Action(
         agent_id=agent_id,
         action_type=ask.action_type,
@@ -106,6 +108,11 @@ def gate_for(ask: Ask, subject: Subject) -> Gate:
     action = action_for(ask, subject, key)
     if subject.is_frozen and not action.editable:
         return Gate(action, transport)
+    return _watching_gate(ask, subject, key, action, transport)
+
+
+def _watching_gate(ask: Ask, subject: Subject, key: Key, action: Action, transport: AnyTransport | None) -> Gate:
+    """A gate for what may change before it runs."""
 
     def digest_now() -> str:
         pieces = spell(subject.labelled(), View(ask.redact), key)[1]

@@ -143,6 +143,7 @@ class FakeTransport:
         self._lock = threading.RLock()
         self._requests: list[_Request] = []
         self._by_key: dict[str, _Request] = {}
+        self._by_id: dict[str, _Request] = {}
         self.clock = VirtualClock()
 
     @property
@@ -180,7 +181,7 @@ class FakeTransport:
             return known.decision()
         request = _Request(command.action, str(len(self._requests) + 1))
         self._requests.append(request)
-        self._by_key[command.key] = request
+        self._by_key[command.key] = self._by_id[request.action_id] = request
         answer = self._answer(request.asked()) if callable(self._answer) else self._answer
         if answer is None:
             return request.decision()
@@ -207,9 +208,12 @@ class FakeTransport:
         return request.decision()
 
     def _find(self, action_id: str) -> _Request:
-        if not action_id.isdigit() or not 0 < int(action_id) <= len(self._requests):
-            raise AuthorizationUnavailable(f"Action {action_id} was never submitted here.", reason_code="not_found")
-        return self._requests[int(action_id) - 1]
+        try:
+            return self._by_id[action_id]
+        except KeyError:
+            raise AuthorizationUnavailable(
+                f"Action {action_id} was never submitted here.", reason_code="not_found"
+            ) from None
 
 
 def _check_edits(answer: Decision, action: Action) -> None:
