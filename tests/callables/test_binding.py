@@ -42,6 +42,10 @@ def _in_a_class(attribute: Any) -> Any:
     return type("Made", (_Home,), {"made_up": attribute})
 
 
+def _callable(signature: Signature) -> Any:
+    return type("Made", (), {"__call__": a_method(signature)})()
+
+
 def _constructor(guard: Decorator, signature: Signature, _: Arguments) -> Any:
     source = signature.source.replace("(", "(self, ", 1).replace("return dict(locals())", f"self.received = {_OTHERS}")
     cls = guard(type("Made", (), {"__init__": _made(source)}))
@@ -71,7 +75,7 @@ FORMS: dict[str, Form] = {
     "a class method, guarded below": lambda guard, s, _: _in_a_class(classmethod(guard(a_method(s)))).made_up,
     "a static method, guarded above": lambda guard, s, _: _in_a_class(guard(staticmethod(s.function())))().made_up,
     "a static method, guarded below": lambda guard, s, _: _in_a_class(staticmethod(guard(s.function())))().made_up,
-    "a callable object": lambda guard, s, _: guard(type("Made", (), {"__call__": a_method(s)})()),
+    "a callable object": lambda guard, s, _: guard(_callable(s)),
     "a constructor": _constructor,
     "two guards": lambda guard, s, _: guard(guard(s.function())),
 }
@@ -81,9 +85,7 @@ PARTIAL_FORMS: dict[str, Form] = {
     "a partial of a method": lambda guard, s, b: guard(
         functools.partial(_in_a_class(a_method(s))().made_up, *b.args, **b.kwargs)
     ),
-    "a partial of a callable object": lambda guard, s, b: guard(
-        functools.partial(type("Made", (), {"__call__": a_method(s)})(), *b.args, **b.kwargs)
-    ),
+    "a partial of a callable object": lambda guard, s, b: guard(functools.partial(_callable(s), *b.args, **b.kwargs)),
     "a partialmethod": lambda guard, s, b: _partialmethod(guard, s, b)().made_up,
     "a partialmethod, found on the class": _partialmethod_on_the_class,
     "a partialmethod of a class method": lambda guard, s, b: (
@@ -115,12 +117,10 @@ def partly_bound(draw: st.DrawFn) -> tuple[Signature, Arguments, Arguments]:
     """A signature, arguments that fit it, and how many of them are bound before the call."""
     signature, whole = draw(fitting)
     count = draw(st.integers(0, len(whole.args)))
-    is_early = st.booleans()
-    early = {name for name in whole.kwargs if draw(is_early)}
+    early = {name for name in whole.kwargs if draw(st.booleans())}
     first = {name: value for name, value in whole.kwargs.items() if name in early}
-    rest = {name: value for name, value in whole.kwargs.items() if name not in early}
-    if first and bool(draw(is_early)):  # what was bound may be given again
-        rest |= {name: draw(st.integers(0, 9)) for name in first}
+    again = {name: draw(st.integers(0, 9)) for name in first if draw(st.booleans())}  # over what was bound
+    rest = {name: value for name, value in whole.kwargs.items() if name not in early} | again
     return signature, Arguments(whole.args[:count], first), Arguments(whole.args[count:], rest)
 
 
