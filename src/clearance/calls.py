@@ -37,7 +37,9 @@ class Parameters:
 
     def __init__(self, whole: inspect.Signature, name: str, treatment: Treatment, *, bound: bool = False) -> None:
         signature = _without_first(whole) if bound else whole
-        self.labels = {name: _STARS.get(parameter.kind, "") + name for name, parameter in signature.parameters.items()}
+        self.labels: dict[str, str] = {
+            name: _STARS.get(parameter.kind, "") + name for name, parameter in signature.parameters.items()
+        }
         self._names = tuple(self.labels)
         self._visible = tuple(self.labels.values())
         self._treatment = treatment
@@ -139,14 +141,16 @@ class Callee:
         self, function: Any, opaque: Collection[str] = (), kept: Collection[str] = (), owner: type | None = None
     ) -> None:
         self.anatomy: Anatomy = take_apart(function)
-        self.kind = self.anatomy.kind.value if owner is None else "class"
+        self.kind: str = self.anatomy.kind.value if owner is None else "class"
+        self.module: str
+        self.qualname: str
         self.module, self.qualname = self.anatomy.name if owner is None else (owner.__module__, owner.__qualname__)
         self._code: CodeIdentity | None = None
-        self.summary = (inspect.getdoc(owner or self.anatomy.core) or "").strip().partition("\n")[0]
+        self.summary: str = (inspect.getdoc(owner or self.anatomy.core) or "").strip().partition("\n")[0]
         body = self.anatomy.body
-        self.treatment = treatment(annotations_of(body), names_of(body), opaque, kept, owner)
+        self.treatment: Treatment = treatment(annotations_of(body), names_of(body), opaque, kept, owner)
         names = list(self.anatomy.signature.parameters)
-        self.receiver = names[0] if names and self.anatomy.has_receiver else None
+        self.receiver: str | None = names[0] if names and self.anatomy.has_receiver else None
         self._free = self._parameters(bound=False)
         for name in self.treatment.files:
             if (label := self.labels.get(name, name)) != name:
@@ -207,10 +211,10 @@ class Call:
         *,
         is_fixed: bool,
     ) -> None:
-        self.callee = callee
-        self.function = function
-        self.instance = instance
-        self.values = values
+        self.callee: Callee = callee
+        self.function: Callable[..., Any] = function
+        self.instance: object = instance
+        self.values: list[Any] = values
         self.files: Mapping[str, object] = {}
         self._parameters = parameters
         self._is_fixed = is_fixed

@@ -56,8 +56,8 @@ class Walk:
     __slots__ = ("_left", "key", "view")
 
     def __init__(self, view: View, key: Key) -> None:
-        self.view = view
-        self.key = key
+        self.view: View = view
+        self.key: Key = key
         self._left = MAX_VALUES
 
     def value(self, value: object, path: str, depth: int, out: Pieces) -> Json:

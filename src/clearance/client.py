@@ -32,7 +32,7 @@ class Client:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings.load()
+        self.settings: Settings = settings or Settings.load()
         self._http = HttpTransport(self.settings.api_url, self.settings.api_key, ca_bundle=self.settings.ca_bundle)
 
     def test_connection(self) -> dict[str, Any]:

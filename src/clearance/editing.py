@@ -41,7 +41,7 @@ class Editable:
         annotations: Callable[[], Mapping[str, Any]],
     ) -> None:
         check_names(names, labels, "editable=")
-        self.names = tuple(name for name in labels if name in names)
+        self.names: tuple[str, ...] = tuple(name for name in labels if name in names)
         self._annotations = annotations
         self._adapters: dict[str, TypeAdapter[Any]] = {}
         given = annotations() if names else {}

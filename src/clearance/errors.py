@@ -17,7 +17,7 @@ Every message says what happened, what was not done, and what to do next.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from clearance.models import Action, Decision
@@ -52,7 +52,7 @@ class AuthorizationError(Exception):
         super().__init__(happened)
         self.happened = happened
         self.next_step = next_step
-        self.reason_code = reason_code or self.default_code
+        self.reason_code: str = reason_code or self.default_code
         self.action = action
         self.decision = decision
 
@@ -157,5 +157,5 @@ class UnserializableArgument(ConfigurationError):
 
     def __init__(self, path: str, problem: str = "", *, next_step: str = "") -> None:
         super().__init__(f"{path or 'The value'} {problem}.", next_step=next_step)
-        self.args = (path, problem)
+        self.args: tuple[Any, ...] = (path, problem)
         self.path = path

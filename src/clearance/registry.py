@@ -26,7 +26,7 @@ class Recorded:
     __slots__ = ("__weakref__", "record")
 
     def __init__(self, record: GuardRecord) -> None:
-        self.record = record
+        self.record: GuardRecord = record
         with _lock:
             _guards.add(self)
 

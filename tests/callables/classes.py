@@ -1,4 +1,4 @@
-"""Every kind of class whose constructor can be guarded. See `tests.callables.kinds`."""
+"""Every kind of class whose constructor can be guarded. See `tests.callables.catalogue`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import attrs
 from pydantic import BaseModel
 from pydantic import dataclasses as pydantic_dataclasses
 from tests.callables.bodies import SYNC, Bodies, Ledger
-from tests.callables.kinds import Decorator, Kind, Made
+from tests.callables.catalogue import Decorator, Kind, Made
 
 CLASSES: list[Kind] = []
 

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from tests.callables import importable
 from tests.callables.bodies import Bodies, Ledger
+from tests.callables.catalogue import Kind
 from tests.callables.importable import Account, Failure, Invoice, Order, Pair, Receipt, Ticket
-from tests.callables.kinds import KINDS, Kind
+from tests.callables.kinds import KINDS
 
 from clearance import ActionDenied, requires_authorization
 from clearance.testing import FakeTransport

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from tests.callables.approvers import EditingApprover
 from tests.callables.bodies import Bodies, Ledger, finished
+from tests.callables.catalogue import Kind, Made
 from tests.callables.classes import CLASSES
-from tests.callables.kinds import KINDS, Kind, Made
+from tests.callables.kinds import KINDS
 
 from clearance import ActionDenied, ConfigurationError, Status, requires_authorization
 from clearance.guards.ask import AnyTransport

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.callables.approvers import EditingApprover
 from tests.callables.bodies import FLAVOURS, Bodies, Ledger, finished
-from tests.callables.kinds import KINDS, Kind
+from tests.callables.catalogue import Kind
+from tests.callables.kinds import KINDS
 
 from clearance import ActionChanged, ConfigurationError, Outcome, Status, requires_authorization
 from clearance.testing import Asked, FakeTransport
@@ -92,6 +94,22 @@ def test_a_function_that_is_given_an_object_is_not_taken_for_its_method() -> Non
 
     assert deposit(Account(1), 5) == 6
     assert transport.asked[0].parameters == {"account": {"balance": 1}, "amount": 5}
+
+
+def test_no_approver_can_put_another_object_in_the_place_of_self() -> None:
+    approver = EditingApprover({"self": {"balance": 100}})
+
+    def deposit(self: Account, amount: int) -> int:
+        return self.balance + amount
+
+    class Savings(Account):
+        add = requires_authorization(action_type="test.act", transport=approver, editable={"self", "amount"})(deposit)
+
+    with pytest.raises(ActionChanged, match="which this guard does not allow"):
+        Savings(1).add(5)
+
+    assert approver.actions[0].editable == ("amount",)
+    assert approver.claims == []
 
 
 # ---------------------------------------------------------------------------------------------------------------------

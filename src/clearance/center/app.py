@@ -28,7 +28,7 @@ from clearance.center.service import Center
 from clearance.models import Json
 from clearance.wire.answering import Unreadable
 
-log = logging.getLogger("clearance.center")
+log: logging.Logger = logging.getLogger("clearance.center")
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _STATUS: dict[type[DeskError], int] = {

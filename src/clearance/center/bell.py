@@ -18,7 +18,7 @@ class Bell:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: dict[int, set[Future[None]]] = defaultdict(set)
-        self.closed = False
+        self.closed: bool = False
 
     @contextmanager
     def listening(self, action_id: int = EVERYTHING) -> Iterator[Future[None]]:

@@ -16,7 +16,7 @@ import uvicorn
 from clearance.center.app import LOOPBACK_HOSTS, application
 from clearance.center.service import Center
 
-log = logging.getLogger("clearance.center")
+log: logging.Logger = logging.getLogger("clearance.center")
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""

@@ -25,7 +25,7 @@ from clearance.center.store.databases import open_store
 from clearance.models import Status
 
 T = TypeVar("T")
-log = logging.getLogger("clearance.center")
+log: logging.Logger = logging.getLogger("clearance.center")
 
 SWEEP_EVERY = 0.5
 """Seconds between looks for actions whose time has passed."""
@@ -45,8 +45,8 @@ class Center:
 
     def __init__(self, store: Store, policy: Policy | None = None, now: Callable[[], int] = wall_clock) -> None:
         self.store = store
-        self.desk = Desk(policy or Policy(), now)
-        self.bell = Bell()
+        self.desk: Desk = Desk(policy or Policy(), now)
+        self.bell: Bell = Bell()
         store.on_change = self.bell.ring
 
     @classmethod

@@ -26,10 +26,10 @@ COMMANDS = (
     serving.keys,
     serving.audit,
 )
-for command in COMMANDS:
-    cli.add_command(command)
-for command in (keeping.backup, keeping.restore, keeping.export):
-    serving.serve_center.add_command(command)
+for _command in COMMANDS:
+    cli.add_command(_command)
+for _command in (keeping.backup, keeping.restore, keeping.export):
+    serving.serve_center.add_command(_command)
 
 
 @cli.command()

@@ -27,11 +27,11 @@ class Ask:
         timeout: float | None,
         transport: AnyTransport | None,
     ) -> None:
-        self.action_type = _required(action_type, "action_type")
-        self.tool_name = _required(tool_name, "tool_name")
-        self.redact = names(redact, "redact")
-        self.timeout = None if timeout is None else settings.check_timeout(timeout)
-        self.transport = transport
+        self.action_type: str = _required(action_type, "action_type")
+        self.tool_name: str = _required(tool_name, "tool_name")
+        self.redact: frozenset[str] = names(redact, "redact")
+        self.timeout: float | None = None if timeout is None else settings.check_timeout(timeout)
+        self.transport: AnyTransport | None = transport
 
 
 def names(given: Collection[str], what: str) -> frozenset[str]:

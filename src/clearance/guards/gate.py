@@ -13,7 +13,7 @@ from clearance import drivers, flow, settings
 from clearance.errors import ActionChanged, AuthorizationError, ConfigurationError
 from clearance.models import Action, Grant, Json, Outcome, Status
 
-log = logging.getLogger("clearance")
+log: logging.Logger = logging.getLogger("clearance")
 log.addHandler(logging.NullHandler())
 
 

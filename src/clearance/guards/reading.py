@@ -76,19 +76,20 @@ class Guard(Recorded):
 
     def __init__(self, function: Any, options: Options, owner: type | None = None) -> None:
         opaque, kept = names(options.opaque, "opaque"), names(options.by_reference, "by_reference")
-        self.callee = callee = Callee(function, opaque, kept, owner)
+        callee = Callee(function, opaque, kept, owner)
+        self.callee: Callee = callee
         labels = callee.labels
         self._owner = owner
         tool_name = callee.qualname if options.tool_name is None else options.tool_name
         redact = names(options.redact, "redact")
-        self.ask = Ask(
+        self.ask: Ask = Ask(
             options.action_type, tool_name, redact | callee.treatment.secret, options.timeout, options.transport
         )
         for what, given in (("opaque=", opaque), ("by_reference=", kept)):
             check_names(given, labels, what)
         if not any(label.startswith("**") for label in labels.values()):
             check_names(redact, labels, "redact=")
-        self.editable = Editable(
+        self.editable: Editable = Editable(
             names(options.editable, "editable"),
             labels,
             callee.treatment,
@@ -131,7 +132,7 @@ class Guard(Recorded):
                 instance = wrapped.__self__
             elif anatomy.is_object:
                 instance = wrapped
-            elif args and anatomy.takes_as_receiver(args[0]):
+            elif args and (anatomy.home or isinstance(args[0], type)) and anatomy.takes_as_receiver(args[0]):
                 instance, args = args[0], args[1:]
                 wrapped = MethodType(wrapped, instance)
         return self.callee.bind(args, kwargs, wrapped, instance)
@@ -227,7 +228,8 @@ class _CallSubject:
 
     @property
     def editable(self) -> tuple[str, ...]:
-        return self._guard.editable.names
+        names = self._guard.editable.names
+        return tuple(name for name in names if name in self._call.labels) if names else names
 
     @property
     def names_files(self) -> bool:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import copy
 import importlib
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
+
+if TYPE_CHECKING:  # only the stubs can be subscripted, in all versions of wrapt
+    _BoundWrapper = wrapt.BoundFunctionWrapper[..., Any]
+    _Wrapper = wrapt.FunctionWrapper[..., Any]
+else:
+    _BoundWrapper, _Wrapper = wrapt.BoundFunctionWrapper, wrapt.FunctionWrapper
 
 
 def found_again(module: str, qualname: str) -> Any:
@@ -15,7 +21,7 @@ def found_again(module: str, qualname: str) -> Any:
     return attrgetter(qualname)(importlib.import_module(module))
 
 
-class BoundGuarded(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
+class BoundGuarded(_BoundWrapper):
     """A guarded method, as it is found on an object or a class."""
 
     def __copy__(self) -> Any:
@@ -41,10 +47,8 @@ class BoundGuarded(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
         return found_again, way
 
 
-class Guarded(wrapt.FunctionWrapper):  # type: ignore[type-arg]
+class Guarded(_Wrapper):
     """A guarded callable. It copies to itself, and is pickled by its name."""
-
-    __bound_function_wrapper__ = BoundGuarded
 
     def __copy__(self) -> Any:
         return self
@@ -55,6 +59,10 @@ class Guarded(wrapt.FunctionWrapper):  # type: ignore[type-arg]
     def __reduce_ex__(self, _protocol: Any) -> Any:
         # A name alone: pickle looks it up, and refuses if it does not lead back here.
         return _name_of(self, "__qualname__")
+
+
+# An annotation in the class would hide those of the callable inside, and without one its type could not be told.
+Guarded.__bound_function_wrapper__ = BoundGuarded  # type: ignore[misc]
 
 
 def _name_of(guarded: Any, attribute: str) -> str:

@@ -144,7 +144,7 @@ class FakeTransport:
         self._requests: list[_Request] = []
         self._by_key: dict[str, _Request] = {}
         self._by_id: dict[str, _Request] = {}
-        self.clock = VirtualClock()
+        self.clock: VirtualClock = VirtualClock()
 
     @property
     def asked(self) -> list[Asked]:

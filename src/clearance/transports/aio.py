@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from clearance.commands import Await, Command
-from clearance.drivers import clock_of
+from clearance.drivers import Clock, clock_of
 from clearance.models import Decision
 from clearance.transports.base import Transport
 from clearance.transports.http import CONNECT_TIMEOUT, HttpTransport
@@ -39,8 +39,8 @@ class AsyncHttpTransport:
     """
 
     def __init__(self, url: str, api_key: str, *, ca_bundle: str | None = None) -> None:
-        self.origin = Origin(url, api_key, ca_bundle)
-        self.binding_key = self.origin.binding_key
+        self.origin: Origin = Origin(url, api_key, ca_bundle)
+        self.binding_key: bytes = self.origin.binding_key
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = (
             weakref.WeakKeyDictionary()
         )
@@ -132,7 +132,7 @@ class ThreadedTransport:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self.clock = clock_of(transport)
+        self.clock: Clock = clock_of(transport)
         self.binding_key: bytes | None = getattr(transport, "binding_key", None)
 
     async def asend(self, command: Command) -> Decision:

@@ -36,7 +36,7 @@ class EmbeddedTransport:
     def __init__(self, center: Center, api_key: str) -> None:
         self._center = center
         self._key = api_key
-        self.binding_key = binding_key(api_key)
+        self.binding_key: bytes = binding_key(api_key)
 
     def __repr__(self) -> str:
         return "EmbeddedTransport()"

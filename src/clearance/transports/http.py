@@ -39,8 +39,8 @@ class HttpTransport:
     """
 
     def __init__(self, url: str, api_key: str, *, ca_bundle: str | None = None) -> None:
-        self.origin = Origin(url, api_key, ca_bundle)
-        self.binding_key = self.origin.binding_key
+        self.origin: Origin = Origin(url, api_key, ca_bundle)
+        self.binding_key: bytes = self.origin.binding_key
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
         self._pid = 0

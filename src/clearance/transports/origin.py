@@ -22,11 +22,11 @@ class Origin:
     __slots__ = ("_key", "_tls", "binding_key", "ca_bundle", "url")
 
     def __init__(self, url: str, api_key: str, ca_bundle: str | None = None) -> None:
-        self.url = _checked(url)
+        self.url: str = _checked(url)
         self._key = _printable(api_key)
-        self.ca_bundle = ca_bundle
+        self.ca_bundle: str | None = ca_bundle
         self._tls: ssl.SSLContext | None = None
-        self.binding_key = binding_key(api_key)
+        self.binding_key: bytes = binding_key(api_key)
 
     def __repr__(self) -> str:
         return f"Origin({self.url!r})"

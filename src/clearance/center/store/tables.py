@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.types import TypeEngine
 
 from clearance.center.records import DatabaseRefused
 from clearance.center.store.base import Use
@@ -27,14 +28,14 @@ from clearance.center.store.base import Use
 SCHEMA_VERSION = 1
 """The last step; a database with a later one was made by a newer Clearance."""
 
-NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits everywhere: microseconds need them, and SQLite numbers its rows only in a column called INTEGER."""
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 
-steps = Table("schema_steps", metadata, Column("number", Integer, primary_key=True, autoincrement=False))
+steps: Table = Table("schema_steps", metadata, Column("number", Integer, primary_key=True, autoincrement=False))
 
-actions = Table(
+actions: Table = Table(
     "actions",
     metadata,
     Column("id", NUMBER, primary_key=True),
@@ -51,7 +52,7 @@ actions = Table(
     sqlite_autoincrement=True,
 )
 
-audit = Table(
+audit: Table = Table(
     "audit",
     metadata,
     Column("seq", NUMBER, primary_key=True, autoincrement=False),
@@ -61,7 +62,7 @@ audit = Table(
     Index("audit_by_action", "action_id", "seq"),
 )
 
-keys = Table(
+keys: Table = Table(
     "keys",
     metadata,
     Column("id", String(16), primary_key=True),
@@ -72,7 +73,7 @@ keys = Table(
     Column("revoked_at", NUMBER),
 )
 
-sign_ins = Table(
+sign_ins: Table = Table(
     "sign_ins",
     metadata,
     Column("digest", String(64), primary_key=True),
@@ -83,7 +84,7 @@ sign_ins = Table(
     Column("used", Boolean, nullable=False, default=False),
 )
 
-sessions = Table(
+sessions: Table = Table(
     "sessions",
     metadata,
     Column("id", String(64), primary_key=True),

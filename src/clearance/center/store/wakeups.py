@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-log = logging.getLogger("clearance.center")
+log: logging.Logger = logging.getLogger("clearance.center")
 
 LOOK_EVERY = 2.0
 """Seconds between looks that nobody asked for: the longest that a change can go unnoticed."""

@@ -52,7 +52,7 @@ class Tools:
         self.look_up_order = look_up_order
         self.refund = refund
         self.drop_customer = drop_customer
-        self.migrate = shop.add_loyalty_column
+        self.migrate: Callable[[], None] = shop.add_loyalty_column
 
 
 def work(shop: Shop) -> Iterator[Step]:
