@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("deep", hypothesis.settings.get_profile("ci"), max_examples=10_000)
 hypothesis.settings.load_profile("deep" if os.environ.get("CLEARANCE_DEEP") == "1" else "ci")
+
+# A shell's background job ignores the interrupt, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=[SyncDoor(), AsyncDoor()], ids=["sync", "async"])
