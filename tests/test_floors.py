@@ -18,7 +18,7 @@ PACKAGE = Path(clearance.__file__).parent
 
 FLOORS = {
     "models": 0, "errors": 0, "commands": 0, "_version": 0,
-    "lifecycle": 1, "redaction": 1, "canonical": 1, "calls": 1, "wording": 1,
+    "lifecycle": 1, "redaction": 1, "canonical": 1, "calls": 1, "wording": 1, "witness": 1,
     "flow": 2, "wire": 2,
     "drivers": 3, "transports": 3,
     "settings": 4, "gate": 4, "guards": 4, "client": 4,

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from clearance.center.audit import Link
 from clearance.center.records import Entry, KeyRecord, Principal, Record, Session
 from clearance.models import Status
+from clearance.witness import Head
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How an action is kept, and the entries about it, in order."""
+
+    action_id: int
+    status: Status
+    entries: tuple[Link, ...]
 
 
 class Tx(Protocol):
@@ -68,6 +79,29 @@ class Tx(Protocol):
         """The entries of the audit trail about one action, in order."""
         ...
 
+    def audit_length(self) -> int:
+        """The number of entries in the audit trail."""
+        ...
+
+    def audit_nodes(self, level: int, first: int, count: int) -> list[bytes]:
+        """What is kept of the trail's tree: nodes of ``level`` (1 and up) in order, from position ``first``.
+
+        `append` keeps a node as soon as the entries under it are complete.
+        """
+        ...
+
+    def audit_node_count(self) -> int:
+        """The number of nodes that are kept, of all levels."""
+        ...
+
+    def lives(self, *, after: int, limit: int) -> list[Life]:
+        """Actions with an id behind ``after``, in order, each with its entries, as of one moment."""
+        ...
+
+    def stray_entry(self) -> int | None:
+        """An entry about an action that is not there."""
+        ...
+
     def add_key(self, record: KeyRecord) -> None:
         """Keep a new API key's record."""
         ...
@@ -106,6 +140,14 @@ class Store(Protocol):
 
     on_change: Callable[[Collection[int]], None]
     """Told, after each commit, the ids of the actions that were added or changed."""
+
+    @property
+    def head(self) -> Head | None:
+        """The audit trail's newest head that is known here to be durable; None if the trail is damaged.
+
+        It is in memory: reading it takes no time.
+        """
+        ...
 
     def submit(self, work: Callable[[Tx], T]) -> Future[T]:
         """Run ``work`` in a transaction of its own; the future is done when it is durable.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from sqlalchemy import (
     Boolean,
@@ -20,7 +21,9 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
+from clearance.witness import TILE, Tiles, fold, leaf
+
+SCHEMA_VERSION = 2
 """The last step; a database with a later one was made by a newer Clearance."""
 
 metadata = MetaData()
@@ -53,6 +56,15 @@ audit = Table(
     Column("hash", String(64), nullable=False),
     Index("audit_by_action", "action_id", "seq"),
 )
+
+audit_nodes = Table(
+    "audit_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+)
+"""What is kept of the tree over the audit trail; all of it follows from the entries."""
 
 keys = Table(
     "keys",
@@ -102,7 +114,18 @@ def _first(connection: Connection) -> None:
         )
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first}
+def _second(connection: Connection) -> None:
+    """Nodes over the entries that are there."""
+    audit_nodes.create(connection, checkfirst=True)
+    tiles = Tiles()
+    found = connection.execute(select(audit.c.body).order_by(audit.c.seq)).scalars()
+    while len(tile := list(islice(found, TILE))) == TILE:
+        for node in tiles.add(fold(leaf(body.encode()) for body in tile)):
+            values = {"level": node.level, "position": node.position, "hash": node.digest.hex()}
+            connection.execute(audit_nodes.insert().values(values))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second}
 
 
 def migrate(connection: Connection) -> None:

@@ -7,6 +7,7 @@ commit that holds it is durable.
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Collection
@@ -16,11 +17,15 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from clearance.center import trail
+from clearance.center.audit import DAMAGED
 from clearance.center.records import StoreUnavailable
 from clearance.center.store.base import Tx
 from clearance.center.store.sql import SqlTx
+from clearance.witness import Head, Tree
 
 T = TypeVar("T")
+log = logging.getLogger("clearance.center")
 
 MOST_A_COMMIT = 256
 """Units of work that share one commit at most."""
@@ -40,6 +45,9 @@ class GroupCommitStore:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._ready: Future[None] = Future()
         self._closed = False
+        self._tree: Tree | None = None
+        self._head: Head | None = None
+        self._has_appended = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._main, args=(prepare,), name="clearance-store", daemon=True)
         self._thread.start()
@@ -48,6 +56,11 @@ class GroupCommitStore:
         except BaseException:
             self._thread.join()
             raise
+
+    @property
+    def head(self) -> Head | None:
+        """See `Store`."""
+        return self._head
 
     def submit(self, work: Callable[[Tx], T]) -> Future[T]:
         """See `Store`."""
@@ -72,6 +85,7 @@ class GroupCommitStore:
             connection = self._engine.connect()
             try:
                 prepare(connection)
+                self._remember(_tree(connection))
             except BaseException:
                 connection.close()
                 raise
@@ -104,19 +118,32 @@ class GroupCommitStore:
     def _commit(self, connection: Connection, jobs: list[Job]) -> None:
         done: list[tuple[Future[Any], Any]] = []
         changed: set[int] = set()
+        self._has_appended = False
         try:
             with connection.begin():
                 for work, future in jobs:
                     self._run(connection, work, future, done, changed)
+                tree = self._grown(connection) if self._has_appended else self._tree
         except Exception as error:  # noqa: BLE001 - every waiting caller is told, and the thread lives on
             with contextlib.suppress(Exception):  # a failed COMMIT may leave the transaction open
                 connection.connection.rollback()
             _refuse(jobs, _unavailable(error))
             return
+        self._remember(tree)
         if changed:
             self.on_change(changed)
         for future, result in done:
             future.set_result(result)
+
+    def _grown(self, connection: Connection) -> Tree:
+        """The audit trail's tree with what is about to be committed, by others and here."""
+        if self._tree is None:
+            raise StoreUnavailable(DAMAGED)
+        return trail.grown(SqlTx(connection), self._tree)
+
+    def _remember(self, tree: Tree | None) -> None:
+        if tree is not None and tree is not self._tree:
+            self._tree, self._head = tree, tree.head
 
     def _run(
         self,
@@ -138,7 +165,18 @@ class GroupCommitStore:
             future.set_exception(error)
         else:
             changed |= tx.changed
+            self._has_appended = self._has_appended or tx.has_appended
             done.append((future, result))
+
+
+def _tree(connection: Connection) -> Tree | None:
+    """The audit trail's tree; None if it is damaged. It can be looked at then, but nothing more can be kept."""
+    try:
+        with connection.begin():
+            return trail.tree(SqlTx(connection))
+    except StoreUnavailable as error:
+        log.error("Nothing can be changed: %s", error)  # noqa: TRY400 - the cause is in it
+        return None
 
 
 def _refuse(jobs: list[Job], refusal: StoreUnavailable) -> None:
