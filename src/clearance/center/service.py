@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from clearance.center import keys
+from clearance.center import keys, refusals
 from clearance.center import policy as policies
 from clearance.center.bell import Bell
 from clearance.center.desk import SECOND, Desk
@@ -67,11 +67,12 @@ class Center:
 
     def do(self, work: Callable[[Tx], T]) -> T:
         """Run one transaction and wait until it is durable."""
-        return self.store.submit(work).result()
+        return refusals.told(self.store.submit(refusals.keeping(work)).result())
 
     async def ado(self, work: Callable[[Tx], T]) -> T:
         """As `do`, on the event loop. Once begun it is finished, even if the caller is cancelled."""
-        return await asyncio.shield(asyncio.wrap_future(self.store.submit(work)))
+        future = self.store.submit(refusals.keeping(work))
+        return refusals.told(await asyncio.shield(asyncio.wrap_future(future)))
 
     async def settled(self, read: Callable[[Tx], Record], action_id: int, seconds: float) -> Record:
         """The action as soon as it is no longer pending, or as it stands after ``seconds``."""
