@@ -19,7 +19,7 @@ PACKAGE = Path(clearance.__file__).parent
 FLOORS = {
     "models": 0, "errors": 0, "commands": 0, "_version": 0,
     "lifecycle": 1, "redaction": 1, "canonical": 1, "calls": 1, "wording": 1, "witness": 1,
-    "flow": 2, "wire": 2,
+    "flow": 2, "wire": 2, "receipts": 2,
     "drivers": 3, "transports": 3,
     "settings": 4, "gate": 4, "guards": 4, "client": 4,
     "testing": 5, "cli": 5, "center": 5, "__main__": 5,
@@ -155,8 +155,8 @@ def test_only_the_wire_knows_the_field_names_of_ascend(module: str) -> None:
 
 def test_importing_clearance_loads_no_http_client_no_validator_and_no_web_framework_and_starts_nothing() -> None:
     heavy = {
-        "certifi", "click", "django", "dotenv", "fastapi", "flask", "httpx", "httpx2", "jinja2", "pydantic", "requests",
-        "rich", "sqlalchemy", "starlette", "urllib3", "uvicorn",
+        "certifi", "click", "cryptography", "django", "dotenv", "fastapi", "flask", "httpx", "httpx2", "jinja2",
+        "pydantic", "requests", "rich", "sqlalchemy", "starlette", "urllib3", "uvicorn",
     }  # fmt: skip
     script = """
 import json, logging, sys, threading

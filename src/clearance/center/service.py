@@ -14,12 +14,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from clearance.center import keys, refusals
+from clearance.center import keys, refusals, signing
 from clearance.center import policy as policies
 from clearance.center.bell import Bell
 from clearance.center.desk import SECOND, Desk
 from clearance.center.policy import Policy
 from clearance.center.records import NotAuthenticated, Principal, Record, Role, Session, StoreUnavailable
+from clearance.center.signing import SigningKey
 from clearance.center.store.base import Store, Tx
 from clearance.center.store.sqlite import open_store
 from clearance.models import Status
@@ -43,22 +44,38 @@ def wall_clock() -> int:
 class Center:
     """An Authorization Center on a store. Close it when done; it may be shared by threads and event loops."""
 
-    def __init__(self, store: Store, policy: Policy | None = None, now: Callable[[], int] = wall_clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy | None = None,
+        now: Callable[[], int] = wall_clock,
+        signing_key: SigningKey | None = None,
+    ) -> None:
         self.store = store
+        self.signing_key = signing_key or SigningKey(None)
         self.desk = Desk(policy or Policy(), now)
         self.bell = Bell()
         store.on_change = self.bell.ring
 
     @classmethod
-    def open(cls, database: str | os.PathLike[str], policy_file: str | os.PathLike[str] | None = None) -> Center:
+    def open(
+        cls,
+        database: str | os.PathLike[str],
+        policy_file: str | os.PathLike[str] | None = None,
+        signing_key: str | os.PathLike[str] | None = None,
+    ) -> Center:
         """A Center on a SQLite file, which is made if there is none.
+
+        ``signing_key`` is the file with the key for receipts, made when it is first needed; default: the database's
+        name with ``.key`` behind it.
 
         Raises:
             DatabaseRefused: the file cannot be served from.
             PolicyError: the policy cannot be used.
         """
         policy = policies.load(Path(policy_file)) if policy_file is not None else Policy()
-        return cls(open_store(database), policy)
+        key = SigningKey(Path(signing_key) if signing_key is not None else signing.beside(database))
+        return cls(open_store(database), policy, signing_key=key)
 
     def close(self) -> None:
         """Answer whoever waits, finish what was taken in, close the store."""
