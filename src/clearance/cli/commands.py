@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import deciding, serving
+from clearance.cli import auditing, deciding, heads, receipting, serving
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -17,19 +17,29 @@ def cli() -> None:
     """Hold risky code until someone, or some policy, has cleared exactly that call."""
 
 
-for command in (deciding.pending, deciding.approve, deciding.deny, serving.serve_center, serving.keys, serving.audit):
+for command in (deciding.pending, deciding.approve, deciding.deny, serving.serve_center, serving.keys):
     cli.add_command(command)
+for group in (auditing.audit, receipting.receipt):
+    cli.add_command(group)
 
 
 @cli.command()
 @ENV_FILE
+@click.option(
+    "--heads",
+    "heads_file",
+    type=click.Path(dir_okay=False),
+    help="Have the Center prove that its audit trail continues every head in this file, then add the newest.",
+)
 @plain_errors
-def check(env_file: str | None) -> None:
-    """Test the way to the Center: the settings, the connection, the key."""
+def check(env_file: str | None, heads_file: str | None) -> None:
+    """Test the way to the Center: the settings, the connection, the key; and, with --heads, its audit trail."""
     with client_of(env_file) as client:
         click.echo(f"Center: {client.settings.api_url}")
         found = client.test_connection()
         click.echo(f"Connected: version {found.get('version', '?')}, role {found.get('role', '?')}.")
+        if heads_file is not None:
+            click.echo(heads.witnessed(client, heads_file))
 
 
 @cli.command()

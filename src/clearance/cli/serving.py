@@ -1,4 +1,4 @@
-"""``clearance center``, ``keys`` and ``audit``: running a Center and looking after its database."""
+"""``clearance center`` and ``keys``: running a Center and looking after who may use it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from typing import Any
 import click
 
 from clearance._version import __version__
-from clearance.center import audit as trail
 from clearance.center.records import Principal, Role
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, plain_errors, say
+from clearance.cli.common import plain_errors
 
 
 @contextmanager
-def opened(database: str, policy: str | None = None) -> Iterator[Center]:
+def opened(database: str, policy: str | None = None, signing_key: str | None = None) -> Iterator[Center]:
     """The Center on this database, for one command."""
-    center = Center.open(database, policy)
+    center = Center.open(database, policy, signing_key)
     try:
         yield center
     finally:
@@ -39,21 +38,33 @@ def sigterm_is_an_exit() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+DATABASE = click.option(
+    "--database", required=True, type=click.Path(exists=True, dir_okay=False), help="The Center's SQLite file."
+)
+SIGNING_KEY = click.option(
+    "--signing-key",
+    type=click.Path(dir_okay=False),
+    help="The file with the key that signs receipts; made if missing. Default: the database's name and .key.",
+)
+
+
 @click.command("center")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option("--database", required=True, type=click.Path(dir_okay=False), help="The SQLite file; made if missing.")
 @click.option("--policy", type=click.Path(dir_okay=False), help="The policy file (TOML); default: built in.")
+@SIGNING_KEY
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="PEM file with the certificate.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM file with its key.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of it has TLS.")
 @click.option("--public-url", help="The address people use, if it is another.")
 @plain_errors
-def serve_center(database: str, policy: str | None, **binding: Any) -> None:
+def serve_center(database: str, policy: str | None, signing_key: str | None, **binding: Any) -> None:
     """Run an Authorization Center until it is stopped."""
     where = Binding(**binding)
     where.check()
-    with sigterm_is_an_exit(), opened(database, policy) as center:
+    with sigterm_is_an_exit(), opened(database, policy, signing_key) as center:
+        center.signing_key.make()
         server = CenterServer(center, where)
         has_approver = any(key.role != "user" for key in center.do(lambda tx: tx.keys()))
         click.echo(f"Clearance Center {__version__} at {server.url}")
@@ -68,11 +79,6 @@ def serve_center(database: str, policy: str | None, **binding: Any) -> None:
 @click.group()
 def keys() -> None:
     """Make and list API keys, and sign-in links."""
-
-
-DATABASE = click.option(
-    "--database", required=True, type=click.Path(exists=True, dir_okay=False), help="The Center's SQLite file."
-)
 
 
 @keys.command("create")
@@ -109,23 +115,3 @@ def sign_in(key_id: str, database: str, url: str) -> None:
             raise click.ClickException(f"There is no key {key_id!r}; see: clearance keys list --database {database}")
         token = center.sign_in_token(Principal(key.id, key.name, key.role))
     click.echo(f"{url.rstrip('/')}/sign-in?token={token}")
-
-
-@click.group()
-def audit() -> None:
-    """Read and verify the audit trail."""
-
-
-@audit.command("verify")
-@DATABASE
-@AS_JSON
-@plain_errors
-def verify_audit(database: str, *, as_json: bool) -> None:
-    """Recompute the whole chain; exit code 1 if anything does not fit."""
-    with opened(database) as center:
-        report = center.do(lambda tx: trail.verify(tx.audit()))
-    found = {"entries": report.entries, "head": report.head, "problem": report.problem}
-    if report.problem:
-        say(found, f"BROKEN after {report.entries} entries: {report.problem}", as_json=as_json)
-        sys.exit(1)
-    say(found, f"Verified {report.entries} entries; head {report.head}", as_json=as_json)
