@@ -137,6 +137,24 @@ def test_the_head_takes_in_what_another_process_wrote(office: Office, database: 
     assert trail.verify(office).problem is None
 
 
+@pytest.mark.parametrize("gone", [1, 2, 5])
+def test_a_trail_that_is_shorter_than_a_head_that_was_handed_out_is_not_continued(
+    office: Office, database: Path, gone: int
+) -> None:
+    record = office.submit()
+    append(office, 9)
+    head = office.store.head
+    tamper(database, "DROP TRIGGER audit_no_delete", f"DELETE FROM audit WHERE seq > {10 - gone}")
+
+    for _ in range(gone + 2):
+        with pytest.raises(StoreUnavailable, match="audit trail is damaged"):
+            office.approve(record)
+
+    assert office.stored(record).status is Status.PENDING
+    assert len(office.trail()) == 10 - gone
+    assert office.store.head == head
+
+
 # The nodes that are kept
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.center.trails import heads_of
-from tests.servers import Api, Running, running_center
+from tests.servers import Api, Running, center_process, running_center
 
 from clearance.center import trail
 from clearance.center.records import Entry
@@ -317,6 +317,28 @@ def test_the_key_is_that_of_the_file_beside_the_database_or_of_the_one_that_is_n
     (tmp_path / "loose").write_text("")
     (tmp_path / "loose").chmod(0o644)
     assert "others may read" in run("receipt", "key", "--signing-key", str(tmp_path / "loose"), code=1).output
+
+
+def test_a_center_can_have_its_key_elsewhere_and_makes_it_when_it_starts(tmp_path: Path) -> None:
+    file = tmp_path / "keys" / "center.pem"
+    file.parent.mkdir()
+    with (
+        center_process(tmp_path / "c.db", "--signing-key", str(file)) as center,
+        Api(center.url, center.key("user")) as agent,
+    ):
+        assert file.exists()
+        key = agent.get("/api/v1/center-key").json()["public_key"]
+
+    assert key == run("receipt", "key", "--signing-key", str(file)).output.strip()
+    assert not (tmp_path / "c.db.key").exists()
+
+
+def test_a_center_that_can_have_no_key_does_not_start(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere" / "key")
+
+    found = run("center", "--database", str(tmp_path / "c.db"), "--signing-key", nowhere, "--port", "0", code=1).output
+
+    assert "the signing key cannot be made" in found
 
 
 def test_hostile_text_in_a_receipt_is_spelled_out(running: Running, tmp_path: Path) -> None:

@@ -38,10 +38,18 @@ def tree(tx: Tx) -> Tree:
 
 
 def grown(tx: Tx, before: Tree) -> Tree:
-    """The tree with what came in since."""
+    """The tree with what came in since, after something did.
+
+    Raises:
+        StoreUnavailable: it did not come in behind what was there, so that is gone.
+    """
     after = before.copy()
     for link in tx.audit(after=before.entries):
+        if link.seq != after.entries + 1:
+            raise StoreUnavailable(DAMAGED)
         after.add(leaf(link.body.encode()))
+    if after.entries == before.entries:
+        raise StoreUnavailable(DAMAGED)
     return after
 
 
