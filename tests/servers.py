@@ -22,12 +22,14 @@ from clearance.center.policy import Policy
 from clearance.center.records import Record, Role
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center, wall_clock
+from clearance.center.signing import SigningKey, beside
 from clearance.center.store.base import Tx
 from clearance.center.store.databases import open_store
 from clearance.client import Client
 from clearance.models import Status
 from clearance.settings import Settings
 from clearance.transports import AsyncHttpTransport, HttpTransport
+from clearance.witness import Head
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -39,6 +41,7 @@ class Api:
 
     def __init__(self, url: str, key: str | None = None, ca_bundle: str | None = None) -> None:
         self.url = url
+        self.entries = 0
         self._session = requests.Session()
         self._session.trust_env = False
         if ca_bundle:
@@ -57,6 +60,10 @@ class Api:
         answer = self._session.request(method, self.url + path, **{"timeout": PATIENCE, **options})
         if answer.status_code >= 400:
             assert isinstance(answer.json()["detail"], str), answer.text
+        head = Head.parse(answer.headers["Clearance-Audit-Head"])
+        assert head is not None
+        assert head.entries >= self.entries  # one request after the other, so it cannot have become less
+        self.entries = head.entries
         return answer
 
     def get(self, path: str, **options: Any) -> requests.Response:
@@ -155,7 +162,7 @@ def running_center(
     binding: Binding | None = None,
 ) -> Iterator[Running]:
     """A Center on ``database``, listening on a free port in a thread of this process."""
-    center = Center(open_store(database), policy, now)
+    center = Center(open_store(database), policy, now, SigningKey(beside(database)))
     try:
         user_key = center.create_key(Role.USER, "billing-bot")
         admin_key = center.create_key(Role.ADMIN, "carol")

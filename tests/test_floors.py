@@ -21,8 +21,8 @@ FLOORS = {
     "lifecycle": 1, "arguments": 1, "callables": 1, "calls": 1, "canonical": 1, "credentials": 1,
     "assignments": 1, "plausible": 1, "secret_names": 1,
     "editing": 1, "forms": 1,
-    "redaction": 1, "sealing": 1, "snapshot": 1, "wording": 1,
-    "flow": 2, "wire": 2,
+    "redaction": 1, "sealing": 1, "snapshot": 1, "wording": 1, "witness": 1,
+    "flow": 2, "wire": 2, "receipts": 2,
     "drivers": 3, "transports": 3,
     "files": 3,
     "settings": 4, "registry": 4, "guards": 4, "client": 4,
@@ -159,8 +159,8 @@ def test_only_the_wire_knows_the_field_names_of_ascend(module: str) -> None:
 
 def test_importing_clearance_loads_no_http_client_no_validator_and_no_web_framework_and_starts_nothing() -> None:
     heavy = {
-        "certifi", "click", "django", "dotenv", "fastapi", "flask", "httpx", "httpx2", "jinja2", "pydantic", "requests",
-        "rich", "sqlalchemy", "starlette", "urllib3", "uvicorn",
+        "certifi", "click", "cryptography", "django", "dotenv", "fastapi", "flask", "httpx", "httpx2", "jinja2",
+        "pydantic", "requests", "rich", "sqlalchemy", "starlette", "urllib3", "uvicorn",
     }  # fmt: skip
     script = """
 import json, logging, sys, threading

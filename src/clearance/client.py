@@ -12,6 +12,7 @@ from clearance.settings import Settings
 from clearance.transports.http import HttpTransport
 from clearance.wire import asking, strictjson
 from clearance.wire.vocabulary import SPOKEN
+from clearance.witness import Head, continues
 
 CHECK_TIMEOUT = 10.0
 """Seconds that a status check may take."""
@@ -79,6 +80,49 @@ class Client:
         if not isinstance(approved, list) or not all(type(item) is int for item in approved):
             raise _nonsense("it does not say what was approved")
         return approved
+
+    @property
+    def head(self) -> Head | None:
+        """The newest head of the audit trail that any answer carried."""
+        return self._http.head
+
+    def grown(self, known: Head, later: Head | None = None) -> Head:
+        """The audit trail's head as it stands, or ``later``, once it is proven to continue the ``known`` one.
+
+        Raises:
+            AuthorizationUnavailable: it does not (``reason_code`` ``audit_broken``): entries are gone or were changed.
+        """
+        until = f"&until={later.entries}" if later else ""
+        answer = self._object("GET", f"/api/v1/audit/growth?entries={known.entries}{until}")
+        try:
+            head = Head.parse(f"{answer['entries']}:{answer['root']}")
+            proof = [bytes.fromhex(digest) for digest in answer["proof"]]
+        except (KeyError, TypeError, ValueError):
+            head, proof = None, []
+        if head is None:
+            raise _nonsense("it has no head of the audit trail")
+        if not continues(known, head, proof) or (later is not None and head != later):
+            wanted = max(known.entries, later.entries if later else 0)
+            what = f"it has {head.entries} entries" if head.entries < wanted else "entries were changed"
+            raise AuthorizationUnavailable(
+                f"The Center's audit trail does not continue the head {known}: {what}.",
+                reason_code="audit_broken",
+                next_step="Ask the Center's owner. A restored backup looks like this, and so does tampering.",
+            )
+        return head
+
+    def receipt(self, action_id: int) -> bytes:
+        """The receipt of the decision about an action, to be kept as it is; `clearance.receipts` checks it."""
+        status, answered, content = self._http.exchange("GET", f"/api/v1/actions/{int(action_id)}/receipt")
+        asking.value(status, answered, content)
+        return content
+
+    def public_key(self) -> str:
+        """The Center's public key, as it says. Who checks receipts with it should have it from elsewhere, once."""
+        found = self._object("GET", "/api/v1/center-key").get("public_key")
+        if not isinstance(found, str):
+            raise _nonsense("it has no key")
+        return found
 
     def close(self) -> None:
         """Close the connections."""

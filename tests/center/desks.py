@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tests.helpers import an_action
 
-from clearance.center import audit
+from clearance.center import audit, refusals
 from clearance.center.desk import SECOND, Desk
 from clearance.center.policy import Policy
 from clearance.center.records import Principal, Record, Role, Submission
@@ -58,7 +58,7 @@ class Office:
 
     def do(self, work: Callable[[Tx], T]) -> T:
         """One transaction."""
-        return self.store.submit(work).result(timeout=30)
+        return refusals.told(self.store.submit(refusals.keeping(work)).result(timeout=30))
 
     def submit(
         self,

@@ -2,53 +2,106 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.center.desks import Office
+from tests.center.trails import CHAIN, HEADS, Tampered, a_trail, bodies, chained, exported, heads_of, imported
 
-from clearance.center.audit import GENESIS, Link, Report, body_of, chain, verify
+from clearance.center import trail as trails_of
+from clearance.center.audit import GENESIS, Link, Report, body_of, chain, line_of, link_of, verify
 from clearance.center.records import Entry
 from clearance.center.service import Center
 from clearance.models import Status
+from clearance.witness import TILE, Head, Tree
+
+TAMPERED = 100_000 if os.environ.get("CLEARANCE_DEEP") == "1" else 12_000
+"""Trails that are tampered with, over all kinds together."""
+KINDS = {**CHAIN, **HEADS}
+LONG = 2 * TILE + 20
+WHOLE = a_trail(LONG)
+WHOLE_HEADS = heads_of(WHOLE)
+short_trails = st.integers(1, 12).map(a_trail)
 
 
-def a_trail(length: int) -> list[Link]:
-    """A whole trail."""
-    links: list[Link] = []
-    head = GENESIS
-    for seq in range(1, length + 1):
-        body = body_of(seq, Entry(seq, "submit", "agent-1", seq, Status.PENDING, {"digest": f"d{seq}"}))
-        head = chain(head, body)
-        links.append(Link(seq, body, head))
-    return links
-
-
-trails = st.integers(1, 12).map(a_trail)
-
-
-@given(trails)
+@given(short_trails)
 def test_a_trail_that_was_left_alone_is_whole(trail: list[Link]) -> None:
-    assert verify(trail) == Report(len(trail), trail[-1].hash)
+    assert verify(trail) == Report(len(trail), heads_of(trail)[-1].root)
 
 
 def test_an_empty_trail_is_whole() -> None:
-    assert verify([]) == Report(0, GENESIS)
+    assert verify([]) == Report(0, Tree().head.root)
 
 
-@given(trails, st.data())
+@pytest.mark.parametrize("length", [TILE - 1, TILE, TILE + 1, 2 * TILE, LONG])
+def test_a_long_trail_that_was_left_alone_is_whole_at_every_head_of_it(length: int) -> None:
+    assert verify(WHOLE[:length]) == Report(length, WHOLE_HEADS[length].root)
+    assert verify(WHOLE[:length], WHOLE_HEADS[: length + 1]) == Report(length, WHOLE_HEADS[length].root)
+
+
+def sizes(dice: Random) -> int:
+    """Mostly short trails; some that end just around where a tile does."""
+    return dice.choice([TILE - 1, TILE, TILE + 1, LONG]) if dice.random() < 0.02 else dice.randint(2, 24)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_tampered_trail_is_found_and_what_is_called_good_is(kind: str) -> None:
+    for seed in range(-(-TAMPERED // len(KINDS))):
+        dice = Random(f"{kind} {seed}")
+        length = sizes(dice)
+        tampered = KINDS[kind](WHOLE[:length], dice)
+        links = tampered.links
+        if kind != "a number" and dice.random() < 0.3:
+            links = imported(exported(links))
+
+        report = verify(links, tampered.heads)
+
+        assert report.problem, f"{kind}, seed {seed}: not found"
+        assert report.entries <= tampered.good, f"{kind}, seed {seed}: {report}"
+        assert report.head == WHOLE_HEADS[report.entries].root or _is_made_up(kind, tampered, report), f"seed {seed}"
+
+
+def _is_made_up(kind: str, tampered: Tampered, report: Report) -> bool:
+    """An inserted entry whose hash fits is only found by what comes behind it."""
+    return kind == "an insertion" and report.head == heads_of(tampered.links)[report.entries].root
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_what_only_a_head_shows_is_whole_without_one(kind: str) -> None:
+    """So the test above tests the heads, and not the chain once more."""
+    for seed in range(50):
+        tampered = HEADS[kind](WHOLE[:30], Random(seed))
+        assert verify(tampered.links).problem is None
+
+
+def test_every_bit_of_an_exported_trail_counts() -> None:
+    data = exported(WHOLE[:4])
+    assert verify(imported(data)).problem is None
+    for at in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[at // 8] ^= 1 << at % 8
+        assert verify(imported(bytes(flipped)), WHOLE_HEADS[4:5]).problem, at
+
+
+# What the report says
+
+
+@given(short_trails, st.data())
 def test_a_flipped_character_is_found_where_it_is(trail: list[Link], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(trail) - 1))
     field = data.draw(st.sampled_from(["body", "hash"]))
     text: str = getattr(trail[at], field)
     where = data.draw(st.integers(0, len(text) - 1))
-    flipped = data.draw(st.characters(codec="ascii"))
+    flipped = data.draw(st.characters())
     assume(flipped != text[where])
     changes: dict[str, Any] = {field: text[:where] + flipped + text[where + 1 :]}
     trail[at] = replace(trail[at], **changes)
@@ -59,41 +112,101 @@ def test_a_flipped_character_is_found_where_it_is(trail: list[Link], data: st.Da
     assert f"entry {at + 1} does not fit the chain" in (report.problem or "")
 
 
-@given(st.integers(2, 12).map(a_trail), st.data())
-def test_a_missing_entry_is_found(trail: list[Link], data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(trail) - 2))
-    del trail[at]
+@pytest.mark.parametrize(
+    ("spoil", "entries", "says"),
+    [
+        (lambda links: links[:3] + links[4:], 3, "entry 4 is missing (the next one there is 5)"),
+        (lambda links: links[:4] + links[3:], 4, "entry 5 is missing (there is 4 in its place)"),
+        (lambda links: links[:9], 9, "entry 10 is missing: there was a head of 10 entries"),
+        (lambda links: links[:3], 3, "entries 4 to 10 are missing: there was a head of 10 entries"),
+        (
+            lambda _: chained(bodies(4) + bodies(10, "another")[4:]),
+            0,
+            "a head of 10 entries was another: something in entries 1 to 10 was changed, or this is another trail",
+        ),
+    ],
+)
+def test_the_report_says_which_entry_it_is(spoil: Callable[[list[Link]], list[Link]], entries: int, says: str) -> None:
+    report = verify(spoil(a_trail(10)), WHOLE_HEADS[10:11])
 
-    assert verify(trail).problem == f"entry {at + 1} is missing (the next one there is {at + 2})"
-
-
-@given(st.integers(2, 12).map(a_trail), st.data())
-def test_two_swapped_entries_are_found_renumbered_or_not(trail: list[Link], data: st.DataObject) -> None:
-    one, other = data.draw(st.lists(st.integers(0, len(trail) - 1), min_size=2, max_size=2, unique=True))
-    trail[one], trail[other] = trail[other], trail[one]
-    if data.draw(st.booleans()):
-        trail = [replace(link, seq=seq) for seq, link in enumerate(trail, 1)]
-
-    report = verify(trail)
-
-    assert report.problem
-    assert report.entries == min(one, other)
-
-
-@given(trails, st.data())
-def test_a_duplicated_or_made_up_entry_is_found(trail: list[Link], data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(trail) - 1))
-    body = data.draw(st.sampled_from([trail[at].body, body_of(at + 1, Entry(1, "approve", "mallory", 1))]))
-    trail.insert(at, Link(at + 1, body, data.draw(st.sampled_from([trail[at].hash, "0" * 64]))))
-    renumbered = [replace(link, seq=seq) for seq, link in enumerate(trail, 1)]
-
-    assert verify(trail).problem
-    assert verify(renumbered).problem
+    assert (report.entries, report.problem) == (entries, says)
+    assert report.head == WHOLE_HEADS[entries].root
 
 
-@pytest.mark.parametrize("body", ['{"seq":7}', "{}", "[]", "1", "not JSON", ""])
+def test_more_heads_narrow_down_where_it_was_changed() -> None:
+    forged = chained(bodies(4) + bodies(10, "another")[4:])
+
+    assert "entries 5 to 10 " in (verify(forged, [WHOLE_HEADS[4], WHOLE_HEADS[10]]).problem or "")
+    assert "entry 5 was changed" in (verify(forged, WHOLE_HEADS[:11]).problem or "")
+    assert verify(forged, WHOLE_HEADS[:11]).entries == 4
+
+
+def test_two_heads_of_one_length_cannot_both_be_right() -> None:
+    other = replace(WHOLE_HEADS[5], root="0" * 64)
+
+    assert verify(WHOLE[:9], [WHOLE_HEADS[5], other]).problem
+    assert verify(WHOLE[:9], [other, WHOLE_HEADS[5]]).problem
+
+
+@pytest.mark.parametrize("head", [Head(0, "0" * 64), Head(1, Tree().head.root)])
+def test_a_head_that_no_trail_can_have_is_not_passed_over(head: Head) -> None:
+    assert verify([], [head]).problem
+    assert verify(WHOLE[:3], [head]).problem
+
+
+FIRST = '{"actor":"a","at":1,"event":"e","seq":1}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"seq":7}',
+        "{}",
+        "[]",
+        "1",
+        "not JSON",
+        "",
+        FIRST.replace('"seq":1', '"seq":10'),
+        FIRST.replace('"seq":1', '"seq":1.0'),
+        FIRST.replace('"seq":1', '"seq":"1"'),
+        FIRST.replace('"seq":1', '"seq":01'),
+        FIRST.replace('"seq":1', '"seq":1,'),
+        FIRST.replace('"seq":1', '"seq":2,"status":"pending"'),
+        FIRST.replace('"seq":1', '"seq":1,"status":"cleared"'),
+        FIRST.replace('"seq":1', '"seq":2,"zzz":{"a":0,"seq":1}'),
+        FIRST.replace('"seq":1', '"seq":2,"zzz":",\\"seq\\":1"'),
+        FIRST + " ",
+        FIRST[:-1],
+        ',"seq":1}',
+        ',"seq":1',
+    ],
+)
 def test_an_entry_that_fits_the_chain_but_does_not_say_its_number_is_found(body: str) -> None:
     assert verify([Link(1, body, chain(GENESIS, body))]).problem == "entry 1 says that it is another one"
+
+
+@given(
+    st.builds(
+        Entry,
+        st.integers(0, 2**60),
+        st.text(),
+        st.text(),
+        st.none() | st.integers(1, 2**40),
+        st.none() | st.sampled_from(Status),
+        st.none() | st.dictionaries(st.text(), st.text() | st.integers() | st.dictionaries(st.text(), st.text())),
+    ),
+    st.integers(1, 3),
+)
+def test_whatever_an_entry_tells_it_is_found_to_say_its_number_and_no_other(entry: Entry, number: int) -> None:
+    own = chained([*bodies(number - 1), body_of(number, entry)])
+    others = chained([*bodies(number - 1), body_of(number + 1, entry)])
+
+    assert verify(own).problem is None
+    assert verify(others).problem == f"entry {number} says that it is another one"
+    assert link_of(line_of(own[-1])) == own[-1]
+
+
+# The database
 
 
 @pytest.mark.parametrize(
@@ -116,6 +229,11 @@ def test_the_database_itself_refuses_to_change_the_trail(tmp_path: Path, change:
         ("UPDATE audit SET body = replace(body, 'admin-1', 'admin-2') WHERE seq = 2", "entry 2 does not fit"),
         ("DELETE FROM audit WHERE seq = 1", "entry 1 is missing"),
         ("UPDATE audit SET hash = upper(hash) WHERE seq = 3", "entry 3 does not fit"),
+        ("DELETE FROM audit WHERE seq = 4", "action 2 is kept as pending, but by the trail it is not there"),
+        ("UPDATE actions SET status = 'approved' WHERE id = 2", "action 2 is kept as approved, but by the trail it is"),
+        ("UPDATE actions SET status = 'pending' WHERE id = 1", "action 1 is kept as pending, but by the trail it is w"),
+        ("DELETE FROM actions WHERE id = 2", "entry 4 is about an action that is not there"),
+        ("UPDATE audit SET action_id = 1 WHERE seq = 4", "entry 4 is kept as one of action 1, and says that it is no"),
     ],
 )
 def test_who_gets_around_the_database_is_found_all_the_same(tmp_path: Path, tampering: str, says: str) -> None:
@@ -129,7 +247,7 @@ def test_who_gets_around_the_database_is_found_all_the_same(tmp_path: Path, tamp
         raw.execute(tampering)
 
     center = Center.open(tmp_path / "center.db")
-    report = center.do(lambda tx: verify(tx.audit()))
+    report = trails_of.verify(center)
     center.close()
 
     assert says in (report.problem or "")

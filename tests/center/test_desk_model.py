@@ -18,13 +18,17 @@ from tests.center.desks import AGENT, CAROL, DAVE, DROP, READ, Office
 from tests.helpers import an_action
 from tests.postgres import Cluster
 
+from clearance.center import trail
 from clearance.center.audit import Link, verify
 from clearance.center.desk import REPEAT_CLAIM_WITHIN, RUN_FOR, SECOND
 from clearance.center.records import Conflict, Forbidden, Principal, Record
-from clearance.lifecycle import CLAIMED, REFUSED, TABLE, Event
+from clearance.center.refusals import ALARM, MOST_REFUSALS, REFUSED
+from clearance.lifecycle import CLAIMED, OUTCOMES, TABLE, Event
+from clearance.lifecycle import REFUSED as ENDED_WITHOUT_A_RUN
 from clearance.models import Status
+from clearance.witness import Head
 
-ENDED = REFUSED | {Status.COMPLETED, Status.FAILED}
+ENDED = ENDED_WITHOUT_A_RUN | {Status.COMPLETED, Status.FAILED}
 OVERDUE = {
     (Status.PENDING, Status.EXPIRED),
     (Status.APPROVED, Status.LAPSED),
@@ -75,6 +79,8 @@ class DeskMachine(RuleBasedStateMachine):
         self.known: dict[int, Expected] = {}
         self.keys: dict[str, tuple[str, bool, int]] = {}
         self.heads: list[Link] = []
+        self.handed_out: set[Head] = set()
+        self.refused: Counter[tuple[int, str, str]] = Counter()
 
     def database(self) -> str:
         """Where the store is; gone with `resources`."""
@@ -86,11 +92,19 @@ class DeskMachine(RuleBasedStateMachine):
         self.office.close()
         self.resources.close()
 
-    def attempt(self, deed: Callable[[], Record], expected: Expected, becomes: Status | None) -> None:
-        """Do it; it must lead there, or be refused where the model says None."""
+    def attempt(
+        self,
+        deed: Callable[[], Record],
+        expected: Expected,
+        event: Event,
+        becomes: Status | None,
+        word: str = REFUSED,
+    ) -> None:
+        """Do it; it must lead there, or be refused, which is audited, where the model says None."""
         try:
             record = deed()
         except (Conflict, Forbidden):
+            self.refused[expected.first.id, word, event.value] += 1
             assert becomes is None, f"refused, although {expected.status} may become {becomes}"
         else:
             assert becomes is not None
@@ -137,8 +151,8 @@ class DeskMachine(RuleBasedStateMachine):
             expected.status is Status.PENDING or (expected.status is target and expected.decider is who)
         )
         was = expected.status
-        deed = self.office.approve if approve else self.office.deny
-        self.attempt(lambda: deed(expected.first, who), expected, target if may else None)
+        deed, event = (self.office.approve, Event.APPROVE) if approve else (self.office.deny, Event.DENY)
+        self.attempt(lambda: deed(expected.first, who), expected, event, target if may else None)
         if expected.status is not was and approve:
             self.approved(expected, who)
         elif expected.status is not was:
@@ -157,7 +171,8 @@ class DeskMachine(RuleBasedStateMachine):
             becomes = Status.EXECUTING if current else Status.STALE
         was = expected.status
         sent = None if digest == "right" else "another-digest"
-        self.attempt(lambda: self.office.claim(expected.first, digest=sent, nonce=nonce), expected, becomes)
+        deed = self.office.claim
+        self.attempt(lambda: deed(expected.first, digest=sent, nonce=nonce), expected, Event.CLAIM, becomes)
         if was is Status.APPROVED and expected.status is Status.EXECUTING:
             self.claimed(expected, nonce)
 
@@ -170,15 +185,19 @@ class DeskMachine(RuleBasedStateMachine):
         """Say what came of it: the first outcome stands, and only the claim's holder has one to tell."""
         expected = self.known[action]
         may = expected.nonce == nonce and expected.status in (Status.EXECUTING, Status.UNKNOWN, outcome)
-        deed = self.office.report
-        self.attempt(lambda: deed(expected.first, outcome, nonce=nonce), expected, outcome if may else None)
+        deed, event = self.office.report, OUTCOMES[outcome]
+        becomes = outcome if may else None
+        stands = expected.nonce == nonce and expected.status in (Status.COMPLETED, Status.FAILED)
+        word = ALARM if stands else REFUSED
+        self.attempt(lambda: deed(expected.first, outcome, nonce=nonce), expected, event, becomes, word)
 
     @rule(action=actions)
     def withdraw(self, action: int) -> None:
         """Close it before it runs."""
         expected = self.known[action]
         may = expected.status in (Status.PENDING, Status.APPROVED, Status.WITHDRAWN)
-        self.attempt(lambda: self.office.withdraw(expected.first), expected, Status.WITHDRAWN if may else None)
+        becomes = Status.WITHDRAWN if may else None
+        self.attempt(lambda: self.office.withdraw(expected.first), expected, Event.WITHDRAW, becomes)
 
     @rule(action=actions, who=st.sampled_from((AGENT, CAROL)))
     def read(self, action: int, who: Principal) -> None:
@@ -227,15 +246,22 @@ class DeskMachine(RuleBasedStateMachine):
     def the_store_is_the_model_and_the_fold_of_its_log(self) -> None:
         """I1, I2, I3, I5, I6, I7, I8, I9."""
         links = self.office.trail()
-        assert verify(links).problem is None
+        head = self.office.store.head
+        assert head is not None
+        self.handed_out.add(head)
+        assert verify(links, self.handed_out).problem is None
         assert links[: len(self.heads)] == self.heads  # I8: what was handed out stays
         self.heads = links
         folded: dict[int, Status] = {}
         claims: Counter[int] = Counter()
         digests: dict[int, str] = {}
+        refusals: Counter[tuple[int, str, str]] = Counter()
         for entry in (json.loads(link.body) for link in links):
             action, event, now = entry["action_id"], entry["event"], Status(entry["status"])
-            if event == "submit":
+            if event in (REFUSED, ALARM):
+                refusals[action, event, entry["details"]["tried"]] += 1
+                assert now is folded[action]  # what is refused moves nothing
+            elif event == "submit":
                 assert action not in folded
                 digests[action] = entry["details"]["digest"]
                 assert now is Status.PENDING
@@ -245,10 +271,13 @@ class DeskMachine(RuleBasedStateMachine):
             if event == "claim":
                 assert folded[action] is Status.APPROVED  # I3
                 assert digests[action] == self.known[action].first.action.digest  # I1
+                assert entry["details"]["digest"] == digests[action]
                 assert entry["details"]["nonce"] == self.known[action].nonce
                 claims[action] += 1
             folded[action] = now
         assert all(count == 1 for count in claims.values())  # I2
+        assert refusals == {which: min(count, MOST_REFUSALS) for which, count in self.refused.items()}  # I14
+        assert trail.verify(self.office).problem is None
         self.check_records(folded)
 
     def check_records(self, folded: dict[int, Status]) -> None:

@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from clearance._version import __version__
-from clearance.center import keys, telling
+from clearance.center import keys, signing, telling, trail
 from clearance.center.records import Principal, Record, Submission
 from clearance.center.service import Center
 from clearance.center.store.base import Tx
-from clearance.models import Status
+from clearance.models import Json, Status
 from clearance.wire import answering
 from clearance.wire.answering import Unreadable
 from clearance.wire.vocabulary import HEARD
+from clearance.witness import Head
 
 Endpoint: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_LISTED = 500
@@ -158,6 +160,40 @@ async def withdraw(request: Request) -> Response:
     return JSONResponse(telling.claim_of(record))
 
 
+async def receipt(request: Request) -> Response:
+    """What the Center signs about the decision: the same bytes, whenever it is asked for."""
+    center, wanted = center_of(request), action_id(request)
+    public_key = await run_in_threadpool(center.signing_key.public)
+    key = presented_key(request)
+
+    def find(tx: Tx) -> dict[str, Json]:
+        return signing.draft(tx, center.desk.read(tx, keys.principal(tx, key), wanted), public_key)
+
+    signed = await run_in_threadpool(center.signing_key.sign, await center.ado(find))
+    return Response(signed, media_type="application/json")
+
+
+async def center_key(request: Request) -> Response:
+    """The public key that receipts are checked with."""
+    center, key = center_of(request), presented_key(request)
+    await center.ado(lambda tx: keys.principal(tx, key))
+    return JSONResponse({"public_key": await run_in_threadpool(center.signing_key.public)})
+
+
+async def audit_growth(request: Request) -> Response:
+    """What shows that the audit trail, as it stands or stood later, continues a head that somebody knows."""
+    center, key = center_of(request), presented_key(request)
+    known = _number(request, "entries", 0, digits=18)
+    later = _number(request, "until", 0, digits=18) or None
+
+    def prove(tx: Tx) -> tuple[Head, list[bytes]]:
+        keys.principal(tx, key)
+        return trail.growth(tx, known, later)
+
+    head, proof = await center.ado(prove)
+    return JSONResponse({"entries": head.entries, "root": head.root, "proof": [digest.hex() for digest in proof]})
+
+
 async def _decide(request: Request, *, approve: bool) -> Response:
     desk, wanted = center_of(request).desk, action_id(request)
     said = answering.parse(answering.DecisionBody, await request.body())
@@ -168,9 +204,9 @@ async def _decide(request: Request, *, approve: bool) -> Response:
     return JSONResponse(telling.details(record))
 
 
-def _number(request: Request, name: str, default: int) -> int:
+def _number(request: Request, name: str, default: int, digits: int = 9) -> int:
     text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if not (text.isascii() and text.isdigit() and len(text) <= digits):
         raise Unreadable(f"{name} must be a number")
     return int(text)
 
@@ -186,11 +222,14 @@ _ACTION = "/api/v1/actions/{id}"
 ROUTES = [
     Route("/health", health, methods=["GET"]),
     Route("/api/deployment-info", deployment_info, methods=["GET"]),
+    Route("/api/v1/center-key", center_key, methods=["GET"]),
+    Route("/api/v1/audit/growth", audit_growth, methods=["GET"]),
     Route("/api/v1/actions/submit", submit, methods=["POST"]),
     Route("/api/v1/actions/approve-all", approve_all, methods=["POST"]),
     Route("/api/v1/actions", listing, methods=["GET"]),
     Route(_ACTION, details, methods=["GET"]),
     Route(f"{_ACTION}/status", status, methods=["GET"]),
+    Route(f"{_ACTION}/receipt", receipt, methods=["GET"]),
     Route(f"{_ACTION}/approve", approve, methods=["POST"]),
     Route(f"{_ACTION}/reject", reject, methods=["POST"]),
     Route(f"{_ACTION}/claim", claim, methods=["POST"]),

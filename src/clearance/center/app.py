@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from clearance.center import api, telling
 from clearance.center.inbox import pages
-from clearance.center.limits import Limits
+from clearance.center.limits import HEADERS, Headers, Limits
 from clearance.center.records import (
     Conflict,
     DeskError,
@@ -25,8 +25,10 @@ from clearance.center.records import (
     StoreUnavailable,
 )
 from clearance.center.service import Center
+from clearance.center.signing import CannotSign
 from clearance.models import Json
 from clearance.wire.answering import Unreadable
+from clearance.wire.vocabulary import AUDIT_HEAD
 
 log: logging.Logger = logging.getLogger("clearance.center")
 
@@ -50,11 +52,12 @@ def application(center: Center, hosts: Collection[str] = LOOPBACK_HOSTS) -> Star
 
     app = Starlette(
         routes=[*api.ROUTES, *pages.ROUTES],
-        middleware=[Middleware(Limits, hosts=hosts)],
+        middleware=[Middleware(Limits, hosts=hosts, headers=lambda: _audit_head(center))],
         exception_handlers={
             DeskError: _refused,
             Unreadable: _unreadable,
             StoreUnavailable: _unavailable,
+            CannotSign: _cannot_sign,
             HTTPException: _http,
             Exception: _broken,
         },
@@ -85,6 +88,11 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     return await _told(request, status, f"The store is not available; {done}")
 
 
+async def _cannot_sign(request: Request, error: Exception) -> Response:
+    log.error("No receipt could be signed: %s", error)
+    return await _told(request, 503, "This Center cannot sign now; its log has the cause")
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return await _told(request, error.status_code, error.detail, headers=error.headers)
@@ -103,5 +111,14 @@ async def _told(
     return JSONResponse({**(more or {}), "detail": detail}, status, headers=headers)
 
 
-async def _broken(_request: Request, _error: Exception) -> Response:
-    return JSONResponse({"detail": "The Center failed; its log has the cause"}, 500)
+async def _broken(request: Request, _error: Exception) -> Response:
+    answer = JSONResponse({"detail": "The Center failed; its log has the cause"}, 500)
+    # This answer goes past the middleware.
+    answer.raw_headers += [*HEADERS, *_audit_head(api.center_of(request))]
+    return answer
+
+
+def _audit_head(center: Center) -> Headers:
+    """The newest head of the audit trail: whoever keeps it can show later that the trail was so."""
+    head = center.store.head
+    return [(AUDIT_HEAD.lower().encode(), str(head).encode())] if head else []

@@ -28,6 +28,7 @@ from clearance.center.records import (
     Record,
     Submission,
 )
+from clearance.center.refusals import ALARM, REFUSED, audited
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 from clearance.models import Json, Outcome, Status
@@ -128,14 +129,14 @@ class Desk:
             Invalid: the guard does not allow these edits.
         """
         record = self._settled(tx, self._find(tx, who, action_id))
-        if not who.may_decide:
-            raise Forbidden("This key may not decide; ask for one with the role admin")
-        if record.requester == who.id:
-            raise Forbidden("Nobody decides their own request")
         event = Event.APPROVE if approve else Event.DENY
+        if not who.may_decide:
+            raise self._refused(tx, who, record, event, Forbidden(MAY_NOT_DECIDE))
+        if record.requester == who.id:
+            raise self._refused(tx, who, record, event, Forbidden("Nobody decides their own request"))
         if record.status is lifecycle.after(Status.PENDING, event) and record.decider == who.id:
             return record
-        self._require(record, event)
+        self._require(tx, who, record, event)
         if edits and not approve:
             raise Invalid("A call that is refused cannot be changed")
         record = replace(record, edits=checked(record, edits))
@@ -155,11 +156,13 @@ class Desk:
         is_repeat = record.nonce == nonce and record.edited_digest == edited_digest
         if record.status is Status.EXECUTING and is_repeat and self._is_recent(record):
             return record
-        self._require(record, Event.CLAIM)
+        self._require(tx, who, record, Event.CLAIM)
         if not digest or digest != record.action.digest:
-            raise Conflict("The digest is not the one that was approved", record)
+            refusal = Conflict("The digest is not the one that was approved", record)
+            raise self._refused(tx, who, record, Event.CLAIM, refusal)
         if bool(record.edits) != (edited_digest is not None) or edited_digest == digest:
-            raise Conflict("The approver changed parameters; the claim must be for the call with them", record)
+            refusal = Conflict("The approver changed parameters; the claim must be for the call with them", record)
+            raise self._refused(tx, who, record, Event.CLAIM, refusal)
         if record.policy_version != self.policy.version:
             # Raising would undo the move itself: the caller is shown the record, which refuses by its status.
             return self._move(tx, record, Event.OUTDATE, who.id, reason="The policy changed after the approval")
@@ -172,12 +175,13 @@ class Desk:
             Conflict: the nonce is not the claim's, or another outcome stands.
         """
         record = self._own(tx, who, action_id)
+        event = lifecycle.OUTCOMES[outcome.status]
         if record.nonce is None or record.nonce != nonce:
-            raise Conflict("This claim is not the one that is being reported on", record)
+            refusal = Conflict("This claim is not the one that is being reported on", record)
+            raise self._refused(tx, who, record, event, refusal)
         if record.status is outcome.status:
             return record
-        event = lifecycle.OUTCOMES[outcome.status]
-        self._require(record, event)
+        self._require(tx, who, record, event, word=ALARM)
         return self._move(tx, record, event, who.id, outcome=outcome)
 
     def withdraw(self, tx: Tx, who: Principal, action_id: int, reason: str) -> Record:
@@ -189,7 +193,7 @@ class Desk:
         record = self._settled(tx, self._own(tx, who, action_id))
         if record.status is Status.WITHDRAWN:
             return record
-        self._require(record, Event.WITHDRAW)
+        self._require(tx, who, record, Event.WITHDRAW)
         return self._move(tx, record, Event.WITHDRAW, who.id, reason=reason[:LONGEST_REASON], reason_code="withdrawn")
 
     def revoke_unclaimed(self, tx: Tx, actor: str, reason: str) -> int:
@@ -211,7 +215,7 @@ class Desk:
             Invalid: a level for which one answer for all is not offered.
         """
         if not who.may_decide:
-            raise Forbidden("This key may not decide; ask for one with the role admin")
+            raise Forbidden(MAY_NOT_DECIDE)
         if not levels or not levels <= BULK_LEVELS:
             raise Invalid("Only low and medium risks can be approved together; look at each of the others")
         waiting = [self._settled(tx, record) for record in tx.actions(statuses=[Status.PENDING], limit=MOST_AT_ONCE)]
@@ -310,12 +314,19 @@ class Desk:
     def _is_recent(self, record: Record) -> bool:
         return record.claimed_at is not None and self.now() <= record.claimed_at + REPEAT_CLAIM_WITHIN * SECOND
 
-    def _require(self, record: Record, event: Event) -> None:
+    def _require(self, tx: Tx, who: Principal, record: Record, event: Event, word: str = REFUSED) -> None:
         try:
             lifecycle.after(record.status, event)
         except lifecycle.IllegalTransition:
             by = f" by {record.decided_by}" if record.decided_by else ""
-            raise Conflict(f"Action {record.id} is {record.status}{by}; it cannot {event}", record) from None
+            refusal = Conflict(f"Action {record.id} is {record.status}{by}; it cannot {event}", record)
+            raise self._refused(tx, who, record, event, refusal, word) from None
+
+    def _refused(
+        self, tx: Tx, who: Principal, record: Record, tried: Event, refusal: DeskError, word: str = REFUSED
+    ) -> DeskError:
+        """The refusal, once it stands in the trail; what time did to the action before stays done."""
+        return audited(tx, self.now(), who, record, tried, refusal, word)
 
     def _move(self, tx: Tx, record: Record, event: Event, actor: str, **changes: Any) -> Record:
         status = lifecycle.after(record.status, event)
@@ -323,12 +334,15 @@ class Desk:
         details = {name: value for name, value in changes.items() if name in _AUDITED and value not in (None, "")}
         if event is Event.APPROVE and record.edits:
             details["edits"] = dict(record.edits)
+        if event in _BINDING:
+            details |= {"digest": record.action.digest, "policy": record.policy_version}
         if "outcome" in changes:
             details["outcome"] = {**asdict(changes["outcome"]), "status": status.value}
         tx.append(Entry(self.now(), event.value, actor, record.id, status, details))
         return changed
 
 
+MAY_NOT_DECIDE = "This key may not decide; ask for one with the role admin"
 BULK_LEVELS = frozenset({"low", "medium"})
 """Risk levels that may be approved together."""
 MOST_AT_ONCE = 1_000
@@ -336,6 +350,8 @@ MOST_AT_ONCE = 1_000
 _AUDITED = frozenset(
     {"decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until", "edited_digest"}
 )
+_BINDING = frozenset({Event.APPROVE, Event.DENY, Event.CLAIM})
+"""Events whose entries say which call they are about, and under which policy it was asked."""
 
 
 def _facts(record: Record) -> dict[str, object]:

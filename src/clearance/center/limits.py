@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from typing import TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clearance.wire.vocabulary import MAX_BODY
 
-_HEADERS = (
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+
+HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
      b"img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -21,6 +24,7 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )  # fmt: skip
+"""What every answer has, and tells browsers to keep out of harm."""
 
 
 class Refusal(Exception):
@@ -33,14 +37,16 @@ class Refusal(Exception):
 
 
 class Limits:
-    """ASGI middleware: refuses foreign hosts and bodies over 1 MiB, before reading on; adds security headers.
+    """ASGI middleware: refuses foreign hosts and bodies over 1 MiB, before reading on; adds what every answer has.
 
-    ``hosts`` are the names this Center answers to, without port; anything else is somebody's DNS trick.
+    ``hosts`` are the names this Center answers to, without port; anything else is somebody's DNS trick. ``headers``
+    are further headers, as they are when an answer begins.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str], headers: Callable[[], Headers]) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -56,7 +62,7 @@ class Limits:
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
-                    *((name, value) for name, value in _HEADERS if name not in present),
+                    *((name, value) for name, value in (*HEADERS, *self._headers()) if name not in present),
                 ]
             await send(message)
 

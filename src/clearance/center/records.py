@@ -129,7 +129,12 @@ class Session:
 
 
 class DeskError(Exception):
-    """The desk will not do that. ``record`` is how the action stands, where that may be told."""
+    """The desk will not do that. ``record`` is how the action stands, where that may be told.
+
+    ``is_audited``: the unit of work that raises it has an entry about it, and is kept.
+    """
+
+    is_audited = False
 
     def __init__(self, detail: str, record: Record | None = None) -> None:
         super().__init__(detail)

@@ -14,12 +14,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from clearance.center import keys
+from clearance.center import keys, refusals, signing
 from clearance.center import policy as policies
 from clearance.center.bell import Bell
 from clearance.center.desk import SECOND, Desk
 from clearance.center.policy import Policy
 from clearance.center.records import NotAuthenticated, Principal, Record, Role, Session, StoreUnavailable
+from clearance.center.signing import SigningKey
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
 from clearance.models import Status
@@ -43,8 +44,15 @@ def wall_clock() -> int:
 class Center:
     """An Authorization Center on a store. Close it when done; it may be shared by threads and event loops."""
 
-    def __init__(self, store: Store, policy: Policy | None = None, now: Callable[[], int] = wall_clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy | None = None,
+        now: Callable[[], int] = wall_clock,
+        signing_key: SigningKey | None = None,
+    ) -> None:
         self.store = store
+        self.signing_key: SigningKey = signing_key or SigningKey(None)
         self.desk: Desk = Desk(policy or Policy(), now)
         self.bell: Bell = Bell()
         store.on_change = self.bell.ring
@@ -54,18 +62,24 @@ class Center:
         cls,
         database: str | os.PathLike[str],
         policy_file: str | os.PathLike[str] | None = None,
+        *,
         use: Use = Use.SERVE,
+        signing_key: str | os.PathLike[str] | None = None,
     ) -> Center:
         """A Center on a SQLite file, which is made if there is none, or on a database at ``postgresql://...``.
 
         Only one Center serves from a file; on PostgreSQL there may be several.
+
+        ``signing_key`` is the file with the key for receipts, made when it is first needed; default: the database's
+        name with ``.key`` behind it.
 
         Raises:
             DatabaseRefused: the database cannot be used so.
             PolicyError: the policy cannot be used.
         """
         policy = policies.load(Path(policy_file)) if policy_file is not None else Policy()
-        return cls(open_store(database, use), policy)
+        key = SigningKey(Path(signing_key) if signing_key is not None else signing.beside(database))
+        return cls(open_store(database, use), policy, signing_key=key)
 
     def close(self) -> None:
         """Answer whoever waits, finish what was taken in, close the store."""
@@ -74,11 +88,12 @@ class Center:
 
     def do(self, work: Callable[[Tx], T]) -> T:
         """Run one transaction and wait until it is durable."""
-        return self.store.submit(work).result()
+        return refusals.told(self.store.submit(refusals.keeping(work)).result())
 
     async def ado(self, work: Callable[[Tx], T]) -> T:
         """As `do`, on the event loop. Once begun it is finished, even if the caller is cancelled."""
-        return await asyncio.shield(asyncio.wrap_future(self.store.submit(work)))
+        future = self.store.submit(refusals.keeping(work))
+        return refusals.told(await asyncio.shield(asyncio.wrap_future(future)))
 
     async def settled(self, read: Callable[[Tx], Record], action_id: int, seconds: float) -> Record:
         """The action as soon as it is no longer pending, or as it stands after ``seconds``."""

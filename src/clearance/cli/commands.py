@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import deciding, guarding, keeping, serving
+from clearance.cli import auditing, deciding, guarding, heads, keeping, receipting, serving
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -24,7 +24,8 @@ COMMANDS = (
     guarding.guards,
     serving.serve_center,
     serving.keys,
-    serving.audit,
+    auditing.audit,
+    receipting.receipt,
 )
 for _command in COMMANDS:
     cli.add_command(_command)
@@ -34,13 +35,21 @@ for _command in (keeping.backup, keeping.restore, keeping.export):
 
 @cli.command()
 @ENV_FILE
+@click.option(
+    "--heads",
+    "heads_file",
+    type=click.Path(dir_okay=False),
+    help="Have the Center prove that its audit trail continues every head in this file, then add the newest.",
+)
 @plain_errors
-def check(env_file: str | None) -> None:
-    """Test the way to the Center: the settings, the connection, the key."""
+def check(env_file: str | None, heads_file: str | None) -> None:
+    """Test the way to the Center: the settings, the connection, the key; and, with --heads, its audit trail."""
     with client_of(env_file) as client:
         click.echo(f"Center: {client.settings.api_url}")
         found = client.test_connection()
         click.echo(f"Connected: version {found.get('version', '?')}, role {found.get('role', '?')}.")
+        if heads_file is not None:
+            click.echo(heads.witnessed(client, heads_file))
 
 
 @cli.command()

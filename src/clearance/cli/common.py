@@ -12,7 +12,9 @@ import click
 from clearance.center.policy import PolicyError
 from clearance.center.records import DatabaseRefused, StoreUnavailable
 from clearance.center.server import CannotServe
+from clearance.center.signing import CannotSign
 from clearance.center.store.databases import is_url
+from clearance.cli.heads import BadHeads
 from clearance.client import Client
 from clearance.errors import AuthorizationError
 from clearance.settings import Settings
@@ -56,7 +58,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except AuthorizationError as error:
             raise click.ClickException(f"{error.happened} {error.next_step}".strip()) from None
-        except (DatabaseRefused, StoreUnavailable, PolicyError, CannotServe) as error:
+        except (DatabaseRefused, StoreUnavailable, PolicyError, CannotServe, CannotSign, BadHeads) as error:
             raise click.ClickException(str(error)) from None
 
     return wrapped

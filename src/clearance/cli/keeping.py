@@ -9,9 +9,12 @@ from pathlib import Path
 import click
 
 from clearance.center import backups
+from clearance.center.audit import Report
 from clearance.center.store.base import Use
 from clearance.cli.common import DATABASE, NEW_DATABASE, plain_errors
+from clearance.cli.heads import line_of
 from clearance.cli.serving import opened
+from clearance.witness import Head
 
 
 @click.command()
@@ -24,7 +27,7 @@ def backup(file: str, database: str) -> None:
     if report.problem is not None:
         click.echo(f"Copied to {file}, but its audit trail is BROKEN after {report.entries} entries: {report.problem}")
         sys.exit(1)
-    click.echo(f"Backed up to {file}: {report.entries} audit entries, verified; head {report.head}")
+    click.echo(f"Backed up to {file}: {report.entries} audit entries, verified; head {_head(report)}")
 
 
 @click.command()
@@ -35,7 +38,7 @@ def restore(file: str, database: str) -> None:
     """Make a new database of the backup FILE, if its audit trail is whole."""
     restored = backups.restore(Path(file), database)
     trail = restored.trail
-    click.echo(f"Restored to {database}: {trail.entries} audit entries, verified; head {trail.head}")
+    click.echo(f"Restored to {database}: {trail.entries} audit entries, verified; head {_head(trail)}")
     click.echo(f"Approvals that nobody had claimed, now revoked: {restored.revoked}")
 
 
@@ -47,3 +50,8 @@ def export(database: str) -> None:
     with opened(database, Use.READ) as center:
         for line in backups.export(center):
             click.echo(json.dumps(line))
+
+
+def _head(report: Report) -> str:
+    """As a file of heads has it."""
+    return line_of(Head(report.entries, report.head))

@@ -1,4 +1,4 @@
-"""``clearance center``, ``keys`` and ``audit``: running a Center and looking after its database."""
+"""``clearance center`` and ``keys``: running a Center and looking after who may use it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from typing import Any
 import click
 
 from clearance._version import __version__
-from clearance.center import audit as trail
 from clearance.center.records import Principal, Role
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center
 from clearance.center.store.base import Use
 from clearance.center.store.databases import shown
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, DATABASE, NEW_DATABASE, DatabaseAddress, plain_errors, say
+from clearance.cli.common import DATABASE, NEW_DATABASE, DatabaseAddress, plain_errors
 
 
 @contextmanager
-def opened(database: str, use: Use, policy: str | None = None) -> Iterator[Center]:
+def opened(database: str, use: Use, policy: str | None = None, signing_key: str | None = None) -> Iterator[Center]:
     """The Center on this database, for one command."""
-    center = Center.open(database, policy, use)
+    center = Center.open(database, policy, use=use, signing_key=signing_key)
     try:
         yield center
     finally:
@@ -42,34 +41,48 @@ def sigterm_is_an_exit() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+SIGNING_KEY = click.option(
+    "--signing-key",
+    type=click.Path(dir_okay=False),
+    help="The file with the key that signs receipts; made if missing. Default: the database's name and .key.",
+)
+
+
 @click.group("center", invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option("--database", type=DatabaseAddress(), help="A SQLite file, made if missing, or postgresql://...")
 @click.option("--policy", type=click.Path(dir_okay=False), help="The policy file (TOML); default: built in.")
+@SIGNING_KEY
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="PEM file with the certificate.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM file with its key.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of it has TLS.")
 @click.option("--public-url", help="The address people use, if it is another.")
 @click.pass_context
 @plain_errors
-def serve_center(context: click.Context, /, database: str | None, policy: str | None, **binding: Any) -> None:
+def serve_center(
+    context: click.Context, /, database: str | None, policy: str | None, signing_key: str | None, **binding: Any
+) -> None:
     """Run an Authorization Center until it is stopped, or look after its database."""
     if context.invoked_subcommand is not None:
         return
     if database is None:
         raise click.MissingParameter(ctx=context, param=next(p for p in context.command.params if p.name == "database"))
-    _serve(database, policy, Binding(**binding))
+    _serve(database, policy, signing_key, Binding(**binding))
 
 
-def _serve(database: str, policy: str | None, where: Binding) -> None:
+def _serve(database: str, policy: str | None, signing_key: str | None, where: Binding) -> None:
     where.check()
-    with sigterm_is_an_exit(), opened(database, Use.SERVE, policy) as center:
+    with sigterm_is_an_exit(), opened(database, Use.SERVE, policy, signing_key) as center:
+        if center.signing_key.file is not None:
+            center.signing_key.make()
         server = CenterServer(center, where)
         has_approver = any(key.role != "user" for key in center.do(lambda tx: tx.keys()))
         click.echo(f"Clearance Center {__version__} at {server.url}")
         click.echo(f"Inbox:    {server.url}/   (sign in with an admin key, or: clearance keys sign-in)")
         click.echo(f"Database: {shown(database)}   Policy: {policy or 'built in'} ({center.desk.policy.version})")
+        if center.signing_key.file is None:
+            click.echo("Receipts: none; start it with --signing-key FILE, the same for all Centers on this database")
         if not has_approver:
             click.echo(f"No approver yet: clearance keys create --role admin --database {shlex.quote(shown(database))}")
         sys.stdout.flush()
@@ -117,23 +130,3 @@ def sign_in(key_id: str, database: str, url: str) -> None:
             )
         token = center.sign_in_token(Principal(key.id, key.name, key.role))
     click.echo(f"{url.rstrip('/')}/sign-in?token={token}")
-
-
-@click.group()
-def audit() -> None:
-    """Read and verify the audit trail."""
-
-
-@audit.command("verify")
-@DATABASE
-@AS_JSON
-@plain_errors
-def verify_audit(database: str, *, as_json: bool) -> None:
-    """Recompute the whole chain; exit code 1 if anything does not fit."""
-    with opened(database, Use.READ) as center:
-        report = center.do(lambda tx: trail.verify(tx.audit()))
-    found = {"entries": report.entries, "head": report.head, "problem": report.problem}
-    if report.problem:
-        say(found, f"BROKEN after {report.entries} entries: {report.problem}", as_json=as_json)
-        sys.exit(1)
-    say(found, f"Verified {report.entries} entries; head {report.head}", as_json=as_json)

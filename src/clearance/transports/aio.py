@@ -24,6 +24,7 @@ from clearance.transports.http import CONNECT_TIMEOUT, HttpTransport
 from clearance.transports.origin import Origin
 from clearance.wire import asking
 from clearance.wire.vocabulary import MAX_ANSWER
+from clearance.witness import Head
 
 if TYPE_CHECKING:
     import httpx2
@@ -44,14 +45,19 @@ class AsyncHttpTransport:
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = (
             weakref.WeakKeyDictionary()
         )
-        self._threaded = (
-            None
-            if importlib.util.find_spec("httpx2")
-            else ThreadedTransport(HttpTransport(url, api_key, ca_bundle=ca_bundle))
-        )
+        self._threaded: ThreadedTransport | None = None
+        if not importlib.util.find_spec("httpx2"):
+            transport = HttpTransport(url, api_key, ca_bundle=ca_bundle)
+            transport.origin = self.origin  # so that what it sees is seen here
+            self._threaded = ThreadedTransport(transport)
 
     def __repr__(self) -> str:
         return f"AsyncHttpTransport({self.origin.url!r})"
+
+    @property
+    def head(self) -> Head | None:
+        """The newest head of the Center's audit trail that any answer carried: keep it, as its witness."""
+        return self.origin.head
 
     async def asend(self, command: Command) -> Decision:
         """Carry one command; see `Transport.send`."""
@@ -91,7 +97,9 @@ class AsyncHttpTransport:
                     content=request.body,
                 ) as response:
                     content = await self._limited(response)
-                    return response.status_code, {k.lower(): v for k, v in response.headers.items()}, content
+                    answered = {name.lower(): value for name, value in response.headers.items()}
+                    self.origin.saw(answered)
+                    return response.status_code, answered, content
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise self.origin.timed_out() from error
         except (httpx2.RequestError, httpx2.InvalidURL, OSError) as error:

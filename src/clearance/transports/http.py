@@ -19,6 +19,7 @@ from clearance.models import Decision
 from clearance.transports.origin import Origin
 from clearance.wire import asking
 from clearance.wire.vocabulary import MAX_ANSWER
+from clearance.witness import Head
 
 POOL_SIZE = 64
 """Connections that are kept open; more threads than that open their own and close them again."""
@@ -48,6 +49,11 @@ class HttpTransport:
     def __repr__(self) -> str:
         return f"HttpTransport({self.origin.url!r})"
 
+    @property
+    def head(self) -> Head | None:
+        """The newest head of the Center's audit trail that any answer carried: keep it, as its witness."""
+        return self.origin.head
+
     def send(self, command: Command) -> Decision:
         """Carry one command; see `Transport.send`."""
         request = asking.request(command)
@@ -76,7 +82,9 @@ class HttpTransport:
                 stream=True,
             ) as response:
                 content = self._limited(response, deadline)
-                return response.status_code, {k.lower(): v for k, v in response.headers.items()}, content
+                answered = {name.lower(): value for name, value in response.headers.items()}
+                self.origin.saw(answered)
+                return response.status_code, answered, content
         except requests.exceptions.SSLError as error:
             raise self.origin.untrusted(error) from error
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:

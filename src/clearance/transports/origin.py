@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
 import ssl
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from clearance._version import __version__
 from clearance.errors import AuthorizationUnavailable, ConfigurationError
+from clearance.wire.vocabulary import AUDIT_HEAD
+from clearance.witness import Head
+
+log = logging.getLogger("clearance")
 
 
 class Origin:
@@ -19,13 +25,14 @@ class Origin:
         ConfigurationError: not an address, or plain http to another machine.
     """
 
-    __slots__ = ("_key", "_tls", "binding_key", "ca_bundle", "url")
+    __slots__ = ("_key", "_tls", "binding_key", "ca_bundle", "head", "url")
 
     def __init__(self, url: str, api_key: str, ca_bundle: str | None = None) -> None:
         self.url: str = _checked(url)
         self._key = _printable(api_key)
         self.ca_bundle: str | None = ca_bundle
         self._tls: ssl.SSLContext | None = None
+        self.head: Head | None = None
         self.binding_key: bytes = binding_key(api_key)
 
     def __repr__(self) -> str:
@@ -40,6 +47,18 @@ class Origin:
             # A compressed answer could be a bomb; a plain one is as large as it says.
             "Accept-Encoding": "identity",
         }
+
+    def saw(self, headers: Mapping[str, str]) -> None:
+        """Keep the newest head of the audit trail that an answer (its headers in lower case) carried."""
+        head, known = Head.parse(headers.get(AUDIT_HEAD.lower(), "")), self.head
+        if head is None:
+            return
+        # Without a lock, which a forked child might find taken. Two threads at once may leave the older head here; it
+        # is a witness, too.
+        if known is None or head.entries > known.entries:
+            self.head = head
+        elif head.entries == known.entries and head != known:
+            log.error("The Center at %s has shown two audit trails: %s and %s", self.url, known, head)
 
     def tls(self) -> ssl.SSLContext:
         """A verifying TLS context, at least 1.2; there is no way to turn verification off.

@@ -14,6 +14,9 @@ ACTION_PATH: Final = "/api/v1/actions/{id}"
 LINKS: Final = ("status", "wait", "claim", "outcome", "withdraw")
 """What a level 2 server offers for an action; `wait` is said of the status route."""
 
+AUDIT_HEAD: Final = "Clearance-Audit-Head"
+"""The header of every answer with the newest head of the audit trail, as ``entries:root``."""
+
 MAX_ANSWER: Final = 256 * 1024
 """Bytes of an answer that a client reads; a longer one is refused."""
 MAX_BODY: Final = 1024 * 1024

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from clearance.center.audit import Link
 from clearance.center.records import Entry, KeyRecord, Principal, Record, Session
 from clearance.models import Status
+from clearance.witness import Head
 
 T = TypeVar("T")
 
@@ -23,6 +25,15 @@ class Use(StrEnum):
     """A command's that writes a little, beside a Center that may be serving; makes the database if there is none."""
     READ = "read"
     """A command's that only looks. It holds nobody up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How an action is kept, and the entries about it, in order."""
+
+    action_id: int
+    status: Status
+    entries: tuple[Link, ...]
 
 
 class Tx(Protocol):
@@ -81,6 +92,29 @@ class Tx(Protocol):
         """The entries of the audit trail about one action, in order."""
         ...
 
+    def audit_length(self) -> int:
+        """The number of entries in the audit trail."""
+        ...
+
+    def audit_nodes(self, level: int, first: int, count: int) -> list[bytes]:
+        """What is kept of the trail's tree: nodes of ``level`` (1 and up) in order, from position ``first``.
+
+        `append` keeps a node as soon as the entries under it are complete.
+        """
+        ...
+
+    def audit_node_count(self) -> int:
+        """The number of nodes that are kept, of all levels."""
+        ...
+
+    def lives(self, *, after: int, limit: int) -> list[Life]:
+        """Actions with an id behind ``after``, in order, each with its entries, as of one moment."""
+        ...
+
+    def stray_entry(self) -> int | None:
+        """An entry about an action that is not there."""
+        ...
+
     def add_key(self, record: KeyRecord) -> None:
         """Keep a new API key's record."""
         ...
@@ -122,6 +156,14 @@ class Store(Protocol):
 
     Threads of the store call it. What it is told is a hint: it may come twice, or for what did not change.
     """
+
+    @property
+    def head(self) -> Head | None:
+        """The audit trail's newest head that is known here to be durable; None if the trail is damaged.
+
+        It is in memory: reading it takes no time.
+        """
+        ...
 
     def submit(self, work: Callable[[Tx], T]) -> Future[T]:
         """Run ``work`` in a transaction of its own; the future is done when it is durable.

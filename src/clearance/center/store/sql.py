@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
 from clearance.center import audit
-from clearance.center.audit import Link
-from clearance.center.records import Conflict, Entry, KeyRecord, Principal, Record, Role, Session
+from clearance.center.audit import DAMAGED, Link
+from clearance.center.records import Conflict, Entry, KeyRecord, Principal, Record, Role, Session, StoreUnavailable
 from clearance.center.store import rows, tables
+from clearance.center.store.base import Life
 from clearance.models import Status
+from clearance.witness import TILE, fold, leaf
 
 AT_ONCE = 1_000
 """Entries of the audit trail that are in memory at a time."""
 
 
 class SqlTx:
-    """See `clearance.center.store.base.Tx`. ``changed`` collects the ids of the actions it touched."""
+    """See `clearance.center.store.base.Tx`. ``changed`` collects the ids of the actions it touched.
+
+    ``has_appended`` says whether the audit trail grew.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.changed: set[int] = set()
+        self.has_appended = False
 
     def add_action(self, record: Record) -> Record:
         """See `Tx`."""
@@ -94,6 +101,23 @@ class SqlTx:
         body = audit.body_of(seq, entry)
         values = {"seq": seq, "action_id": entry.action_id, "body": body, "hash": audit.chain(before, body)}
         self._connection.execute(tables.audit.insert().values(values))
+        self.has_appended = True
+        if seq % TILE == 0:
+            self._keep_nodes(seq)
+
+    def _keep_nodes(self, entries: int) -> None:
+        """Keep the nodes that became complete with this entry, so that a proof need not read all entries."""
+        level, width = 1, TILE
+        parts = [leaf(link.body.encode()) for link in self.audit(after=entries - TILE, limit=TILE)]
+        while True:
+            if len(parts) != TILE:
+                raise StoreUnavailable(DAMAGED)
+            values = {"level": level, "position": entries // width - 1, "hash": fold(parts).hex()}
+            self._connection.execute(tables.audit_nodes.insert().values(values))
+            level, width = level + 1, width * TILE
+            if entries % width:
+                return
+            parts = self.audit_nodes(level - 1, (entries // width - 1) * TILE, TILE)
 
     def audit(self, *, after: int = 0, limit: int | None = None) -> Iterator[Link]:
         """See `Tx`."""
@@ -110,6 +134,42 @@ class SqlTx:
         with self._connection.execute(query, execution_options={"yield_per": AT_ONCE}) as found:
             for row in found:
                 yield Link(row.seq, row.body, row.hash)
+
+    def audit_length(self) -> int:
+        """See `Tx`."""
+        newest: int | None = self._connection.execute(select(func.max(tables.audit.c.seq))).scalar_one()
+        return newest or 0
+
+    def audit_nodes(self, level: int, first: int, count: int) -> list[bytes]:
+        """See `Tx`."""
+        columns = tables.audit_nodes.c
+        wanted = (columns.level == level) & (columns.position >= first) & (columns.position < first + count)
+        query = select(columns.hash).where(wanted).order_by(columns.position)
+        return [bytes.fromhex(text) for text in self._connection.execute(query).scalars()]
+
+    def audit_node_count(self) -> int:
+        """See `Tx`."""
+        count: int = self._connection.execute(select(func.count()).select_from(tables.audit_nodes)).scalar_one()
+        return count
+
+    def lives(self, *, after: int, limit: int) -> list[Life]:
+        """See `Tx`."""
+        action, entry = tables.actions.c, tables.audit.c
+        some = select(action.id, action.status).where(action.id > after).order_by(action.id).limit(limit).subquery()
+        both = some.outerjoin(tables.audit, entry.action_id == some.c.id)
+        query = select(some, entry.seq, entry.body, entry.hash).select_from(both).order_by(some.c.id, entry.seq)
+        return [
+            Life(action_id, Status(status), tuple(Link(*row[2:]) for row in found if row.seq is not None))
+            for (action_id, status), found in groupby(self._connection.execute(query), lambda row: (row.id, row.status))
+        ]
+
+    def stray_entry(self) -> int | None:
+        """See `Tx`."""
+        action_id = tables.audit.c.action_id
+        there = select(tables.actions.c.id).where(tables.actions.c.id == action_id).exists()
+        query = select(func.min(tables.audit.c.seq)).where(action_id.is_not(None), ~there)
+        first: int | None = self._connection.execute(query).scalar_one()
+        return first
 
     def add_key(self, record: KeyRecord) -> None:
         """See `Tx`."""

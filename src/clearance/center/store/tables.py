@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from sqlalchemy import (
     BigInteger,
@@ -24,8 +25,9 @@ from sqlalchemy.types import TypeEngine
 
 from clearance.center.records import DatabaseRefused
 from clearance.center.store.base import Use
+from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -61,6 +63,15 @@ audit: Table = Table(
     Column("hash", String(64), nullable=False),
     Index("audit_by_action", "action_id", "seq"),
 )
+
+audit_nodes: Table = Table(
+    "audit_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("position", NUMBER, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+)
+"""What is kept of the tree over the audit trail; all of it follows from the entries."""
 
 keys: Table = Table(
     "keys",
@@ -102,6 +113,17 @@ def _first(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def _second(connection: Connection) -> None:
+    """Nodes over the entries that are there."""
+    audit_nodes.create(connection, checkfirst=True)
+    tiles = Tiles()
+    found = connection.execute(select(audit.c.body).order_by(audit.c.seq)).scalars()
+    while len(tile := list(islice(found, TILE))) == TILE:
+        for node in tiles.add(fold(leaf(body.encode()) for body in tile)):
+            values = {"level": node.level, "position": node.position, "hash": node.digest.hex()}
+            connection.execute(audit_nodes.insert().values(values))
+
+
 _REFUSAL = "the audit trail is append-only"
 _CHANGES = {
     "update": "UPDATE ON audit",
@@ -122,7 +144,7 @@ _APPEND_ONLY = {
     ],
 }
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first}
+STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:

@@ -7,6 +7,7 @@ commit that holds it is durable.
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Collection
@@ -17,11 +18,15 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from clearance.center import trail
+from clearance.center.audit import DAMAGED
 from clearance.center.records import StoreUnavailable
 from clearance.center.store.base import Tx
 from clearance.center.store.sql import SqlTx
+from clearance.witness import Head, Tree
 
 T = TypeVar("T")
+log = logging.getLogger("clearance.center")
 
 MOST_A_COMMIT = 256
 """Units of work that share one commit at most."""
@@ -60,6 +65,8 @@ class GroupCommitStore:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._ready: Future[None] = Future()
         self._closed = False
+        self._tree: Tree | None = None
+        self._head: Head | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._main, name="clearance-store", daemon=True)
         self._thread.start()
@@ -68,6 +75,11 @@ class GroupCommitStore:
         except BaseException:
             self._thread.join()
             raise
+
+    @property
+    def head(self) -> Head | None:
+        """See `Store`."""
+        return self._head
 
     def submit(self, work: Callable[[Tx], T]) -> Future[T]:
         """See `Store`."""
@@ -114,6 +126,7 @@ class GroupCommitStore:
             connection = self._engine.connect()
             try:
                 self._prepare(connection)
+                self._remember(self._read_tree(connection))
             except BaseException:
                 connection.close()
                 raise
@@ -170,9 +183,12 @@ class GroupCommitStore:
 
     def _transaction(self, connection: Connection, jobs: list[Job], changed: set[int]) -> list[Answer]:
         committing = False
+        tree = self._tree
         try:
             with self._turn(), connection.begin():
-                answers = [self._run(connection, work, changed) for work, _ in jobs]
+                runs = [self._run(connection, work, changed) for work, _ in jobs]
+                if any(has_appended for _, has_appended in runs):
+                    tree = self._grown(connection)
                 committing = True
         except Exception as error:
             if not connection.invalidated:
@@ -181,9 +197,11 @@ class GroupCommitStore:
             if committing and connection.invalidated:
                 raise _unavailable(error, unknown=True) from error
             raise
-        return answers
+        self._remember(tree)
+        return [answer for answer, _ in runs]
 
-    def _run(self, connection: Connection, work: Callable[[Tx], Any], changed: set[int]) -> Answer:
+    def _run(self, connection: Connection, work: Callable[[Tx], Any], changed: set[int]) -> tuple[Answer, bool]:
+        """What a unit came to, and whether it added to the audit trail."""
         tx = SqlTx(connection)
         try:
             with connection.begin_nested():
@@ -194,11 +212,32 @@ class GroupCommitStore:
         except DBAPIError as error:
             if self._is_undone(error):
                 raise
-            return Answer(error=_unavailable(error))
+            return Answer(error=_unavailable(error)), False
         except BaseException as error:  # noqa: BLE001 - it is the caller's, and comes out of the future
-            return Answer(error=error)
+            return Answer(error=error), False
         changed |= tx.changed
-        return Answer(value)
+        return Answer(value), tx.has_appended
+
+    # The tree over the audit trail
+
+    def _read_tree(self, connection: Connection) -> Tree | None:
+        """The tree as it is kept; None if the trail is damaged. It can be looked at then, but nothing can be added."""
+        try:
+            with self._turn(), connection.begin():
+                return trail.tree(SqlTx(connection))
+        except StoreUnavailable as error:
+            log.error("Nothing can be changed: %s", error)  # noqa: TRY400 - the cause is in it
+            return None
+
+    def _grown(self, connection: Connection) -> Tree:
+        """The tree with what is about to be committed, by others and here."""
+        if self._tree is None:
+            raise StoreUnavailable(DAMAGED)
+        return trail.grown(SqlTx(connection), self._tree)
+
+    def _remember(self, tree: Tree | None) -> None:
+        if tree is not None and tree is not self._tree:
+            self._tree, self._head = tree, tree.head
 
 
 def first_line(error: BaseException) -> str:
