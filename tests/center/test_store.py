@@ -333,7 +333,7 @@ def header_only(file: Path) -> None:
     [
         (foreign, "is a database of another program"),
         (not_sqlite, "is not a SQLite database"),
-        (newer, "newer Clearance (schema 2, this one knows 1)"),
+        (newer, f"newer Clearance (schema {tables.SCHEMA_VERSION + 1}, this one knows {tables.SCHEMA_VERSION})"),
         (damaged, ""),
         (truncated, ""),
         (header_only, "is a database of another program"),

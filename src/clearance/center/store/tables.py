@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -19,8 +20,9 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.schema import CreateColumn
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 """The last step; a database with a later one was made by a newer Clearance."""
 
 metadata = MetaData()
@@ -63,6 +65,9 @@ keys = Table(
     Column("digest", String(64), nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("revoked_at", Integer),
+    Column("expires_at", BigInteger),
+    Column("owner", String(64)),
+    Column("last_used_at", BigInteger),
 )
 
 sign_ins = Table(
@@ -88,6 +93,31 @@ sessions = Table(
 )
 
 
+kill_switches = Table(
+    "kill_switches",
+    metadata,
+    Column("agent", String(200), primary_key=True),  # "" is every agent
+    Column("tool", String(200), primary_key=True),  # "" is every tool
+    Column("is_on", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("activated_at", BigInteger, nullable=False),
+    Column("activated_by", String(16), nullable=False),
+    Column("activated_by_name", String(200), nullable=False),
+)
+
+IS_PENDING = actions.c.status == text("'pending'")
+"""Spelled out, not a parameter: a database uses the index below only for a query that says the same."""
+
+pending_by_requester = Index(
+    "pending_by_requester",
+    actions.c.requester,
+    actions.c.due_at,
+    actions.c.status,  # always the same here, but SQLite would open each row to see it
+    sqlite_where=IS_PENDING,
+    postgresql_where=IS_PENDING,
+)
+
+
 def _first(connection: Connection) -> None:
     metadata.create_all(connection)
     replaced = (
@@ -102,13 +132,27 @@ def _first(connection: Connection) -> None:
         )
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first}
+def _third(connection: Connection) -> None:
+    """Keys with an end and an owner, kill switches, a count of what waits; in a new database step 1 made them."""
+    there = {column["name"] for column in inspect(connection).get_columns(keys.name)}
+    for column in (keys.c.expires_at, keys.c.owner, keys.c.last_used_at):
+        if column.name not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {keys.name} ADD COLUMN {definition}"))
+    kill_switches.create(connection, checkfirst=True)
+    pending_by_requester.create(connection, checkfirst=True)
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {
+    1: _first,
+    3: _third,
+}
 
 
 def migrate(connection: Connection) -> None:
     """Bring the database to `SCHEMA_VERSION`, inside the caller's transaction."""
     done = schema_version(connection)
-    for number in range(done + 1, SCHEMA_VERSION + 1):
+    for number in sorted(number for number in STEPS if number > done):
         STEPS[number](connection)
         connection.execute(steps.insert().values(number=number))
 
