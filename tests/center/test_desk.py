@@ -22,6 +22,7 @@ DEEDS: dict[str, Deed] = {
     "approve": lambda office, record: office.approve(record, DAVE),
     "deny": lambda office, record: office.deny(record, DAVE),
     "withdraw": lambda office, record: office.withdraw(record),
+    "revoke": lambda office, record: office.revoke(record),
     "claim": lambda office, record: office.claim(record, nonce="another-nonce"),
     "completed": lambda office, record: office.report(record, Status.COMPLETED),
     "failed": lambda office, record: office.report(record, Status.FAILED),
@@ -33,6 +34,7 @@ MOVES = {
     (Status.PENDING, "deny"): Status.DENIED,
     (Status.PENDING, "withdraw"): Status.WITHDRAWN,
     (Status.APPROVED, "withdraw"): Status.WITHDRAWN,
+    (Status.APPROVED, "revoke"): Status.REVOKED,
     (Status.APPROVED, "claim"): Status.EXECUTING,
     (Status.EXECUTING, "completed"): Status.COMPLETED,
     (Status.EXECUTING, "failed"): Status.FAILED,
@@ -42,6 +44,7 @@ MOVES = {
 }
 REPEATS = {
     (Status.WITHDRAWN, "withdraw"),
+    (Status.REVOKED, "revoke"),
     (Status.COMPLETED, "completed"),
     (Status.FAILED, "failed"),
     (Status.UNKNOWN, "unknown"),
