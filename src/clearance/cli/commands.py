@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import deciding, serving
+from clearance.cli import deciding, serving, stopping
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -17,7 +17,9 @@ def cli() -> None:
     """Hold risky code until someone, or some policy, has cleared exactly that call."""
 
 
-for command in (deciding.pending, deciding.approve, deciding.deny, serving.serve_center, serving.keys, serving.audit):
+for command in (deciding.pending, deciding.approve, deciding.deny, deciding.revoke, stopping.kill):
+    cli.add_command(command)
+for command in (serving.serve_center, serving.keys, serving.audit):
     cli.add_command(command)
 
 

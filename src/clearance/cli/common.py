@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from clearance.center.policy import PolicyError
-from clearance.center.records import DatabaseRefused, StoreUnavailable
+from clearance.center.records import DatabaseRefused, DeskError, StoreUnavailable
 from clearance.center.server import CannotServe
 from clearance.client import Client
 from clearance.errors import AuthorizationError
@@ -27,6 +28,16 @@ ENV_FILE = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def lifetime(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Read a length of time such as ``90d``, ``12h`` or ``30m``; in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([mhdw])", value.strip().lower())
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no length of time; write it as 90d, 12h or 30m.")
+    return int(found[1]) * {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}[found[2]]
+
+
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Turn the library's errors into a sentence on standard error and exit code 1."""
 
@@ -36,7 +47,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except AuthorizationError as error:
             raise click.ClickException(f"{error.happened} {error.next_step}".strip()) from None
-        except (DatabaseRefused, StoreUnavailable, PolicyError, CannotServe) as error:
+        except (DatabaseRefused, DeskError, StoreUnavailable, PolicyError, CannotServe) as error:
             raise click.ClickException(str(error)) from None
 
     return wrapped
