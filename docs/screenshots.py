@@ -15,7 +15,6 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from clearance.center import keys
 from clearance.center.desk import SECOND
 from clearance.center.records import Principal, Record, Role, Submission
 from clearance.center.server import CenterServer
@@ -166,7 +165,7 @@ def open_shop(database: Path) -> Iterator[Shop]:
 
 def _key(center: Center, role: Role, name: str) -> Principal:
     text = center.create_key(role, name)
-    return center.do(lambda tx: keys.principal(tx, text))
+    return center.do(lambda tx: center.principal(tx, text))
 
 
 def busy_morning(shop: Shop) -> None:

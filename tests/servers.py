@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from clearance.center.connections import Patience
 from clearance.center.policy import Policy
 from clearance.center.records import Record, Role
 from clearance.center.server import Binding, CenterServer
@@ -160,13 +161,15 @@ def running_center(
     policy: Policy | None = None,
     now: Callable[[], int] = wall_clock,
     binding: Binding | None = None,
+    patience: Patience | None = None,
+    **limits: Any,
 ) -> Iterator[Running]:
     """A Center on ``database``, listening on a free port in a thread of this process."""
-    center = Center(open_store(database), policy, now, SigningKey(beside(database)))
+    center = Center(open_store(database), policy, now, signing_key=SigningKey(beside(database)), **limits)
     try:
         user_key = center.create_key(Role.USER, "billing-bot")
         admin_key = center.create_key(Role.ADMIN, "carol")
-        with CenterServer(center, binding) as server:
+        with CenterServer(center, binding, patience) as server:
             yield Running(server.url, center, user_key, admin_key, database)
     finally:
         center.close()

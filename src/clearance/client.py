@@ -73,6 +73,21 @@ class Client:
         """Refuse a pending action."""
         return self._object("POST", f"/api/v1/actions/{int(action_id)}/reject", {"reason": reason})
 
+    def revoke(self, action_id: int, reason: str = "") -> dict[str, Any]:
+        """Take an approval back before it is claimed."""
+        return self._object("POST", f"/api/v1/actions/{int(action_id)}/revoke", {"reason": reason})
+
+    def kill_switch(self) -> dict[str, Any]:
+        """Is this key stopped (``blocked``), and, for those who may see all, which ``switches`` are on."""
+        return self._object("GET", "/api/sdk/kill-switch/status")
+
+    def turn_kill_switch(
+        self, on: bool, reason: str, *, agent: str | None = None, tool: str | None = None
+    ) -> dict[str, Any]:
+        """Stop everything, or one agent or one tool; or let it go on. Needs a super_admin key."""
+        only = {name: value for name, value in (("agent", agent), ("tool", tool)) if value is not None}
+        return self._object("POST", "/api/v1/kill-switch", {"on": on, "reason": reason, **only})
+
     def approve_all(self, risk_levels: Collection[str]) -> list[int]:
         """Clear everything pending of these risk levels (``low``, ``medium``); returns the ids."""
         body = {"risk_levels": sorted(risk_levels)}

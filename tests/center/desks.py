@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from tests.helpers import an_action
 
 from clearance.center import audit, refusals
-from clearance.center.desk import SECOND, Desk
+from clearance.center.desk import MAX_PENDING, SECOND, Desk
 from clearance.center.policy import Policy
-from clearance.center.records import Principal, Record, Role, Submission
+from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.store.base import Tx
 from clearance.center.store.databases import open_store
 from clearance.models import Action, Json, Outcome, Status
@@ -23,6 +23,7 @@ AGENT = Principal("agent-1", "billing-bot", Role.USER)
 OTHER_AGENT = Principal("agent-2", "other-bot", Role.USER)
 CAROL = Principal("admin-1", "carol", Role.ADMIN)
 DAVE = Principal("admin-2", "dave", Role.SUPER_ADMIN)
+EVE = Principal("auditor-1", "eve", Role.AUDITOR)
 NONCE = "nonce-of-the-agent"
 READ = an_action(action_type="order.lookup", description="Look up o-1")
 """An action that the built-in policy clears."""
@@ -47,10 +48,10 @@ class Clock:
 class Office:
     """The desk, its store and its clock; every method is one transaction."""
 
-    def __init__(self, database: Path | str, policy: Policy | None = None) -> None:
+    def __init__(self, database: Path | str, policy: Policy | None = None, max_pending: int = MAX_PENDING) -> None:
         self.clock = Clock()
         self.store = open_store(database)
-        self.desk = Desk(policy or Policy(), self.clock)
+        self.desk = Desk(policy or Policy(), self.clock, max_pending)
 
     def close(self) -> None:
         """Close the store."""
@@ -114,6 +115,14 @@ class Office:
         """Withdraw it."""
         return self.do(lambda tx: self.desk.withdraw(tx, who, record.id, reason))
 
+    def revoke(self, record: Record, who: Principal = CAROL, reason: str = "on second thoughts") -> Record:
+        """Take its approval back."""
+        return self.do(lambda tx: self.desk.revoke(tx, who, record.id, reason=reason))
+
+    def kill(self, who: Principal = DAVE, *, on: bool = True, reason: str = "smoke", **scope: Any) -> KillSwitch:
+        """Turn a kill switch on, or off."""
+        return self.do(lambda tx: self.desk.turn_switch(tx, who, on=on, reason=reason, **scope))
+
     def sweep(self) -> int | None:
         """What the timer does."""
         return self.do(self.desk.sweep)
@@ -149,7 +158,7 @@ class Office:
             case Status.STALE:
                 self.change_policy()
                 return self.claim(record)
-            case Status.REVOKED:  # nothing at the desk revokes yet, but the lifecycle knows it
-                return self.do(lambda tx: tx.save_action(replace(record, status=Status.REVOKED)))
+            case Status.REVOKED:
+                return self.revoke(record)
         record = self.claim(record)
         return record if status is Status.EXECUTING else self.report(record, status)

@@ -22,6 +22,7 @@ DEEDS: dict[str, Deed] = {
     "approve": lambda office, record: office.approve(record, DAVE),
     "deny": lambda office, record: office.deny(record, DAVE),
     "withdraw": lambda office, record: office.withdraw(record),
+    "revoke": lambda office, record: office.revoke(record),
     "claim": lambda office, record: office.claim(record, nonce="another-nonce"),
     "completed": lambda office, record: office.report(record, Status.COMPLETED),
     "failed": lambda office, record: office.report(record, Status.FAILED),
@@ -33,6 +34,7 @@ MOVES = {
     (Status.PENDING, "deny"): Status.DENIED,
     (Status.PENDING, "withdraw"): Status.WITHDRAWN,
     (Status.APPROVED, "withdraw"): Status.WITHDRAWN,
+    (Status.APPROVED, "revoke"): Status.REVOKED,
     (Status.APPROVED, "claim"): Status.EXECUTING,
     (Status.EXECUTING, "completed"): Status.COMPLETED,
     (Status.EXECUTING, "failed"): Status.FAILED,
@@ -42,6 +44,7 @@ MOVES = {
 }
 REPEATS = {
     (Status.WITHDRAWN, "withdraw"),
+    (Status.REVOKED, "revoke"),
     (Status.COMPLETED, "completed"),
     (Status.FAILED, "failed"),
     (Status.UNKNOWN, "unknown"),
@@ -114,7 +117,7 @@ def test_a_move_that_the_lifecycle_does_not_know_is_a_conflict_that_is_audited_a
     assert office.trail()[:-1] == trail
     entry = json.loads(office.trail()[-1].body)
     assert (entry["event"], entry["action_id"], entry["status"]) == (refusal_of(status, deed), record.id, status)
-    assert entry["actor"] == (DAVE.id if deed in ("approve", "deny") else AGENT.id)
+    assert entry["actor"] == {"approve": DAVE, "deny": DAVE, "revoke": CAROL}.get(deed, AGENT).id
     assert entry["details"] == {"tried": EVENTS.get(deed, deed), "reason": refused.value.detail}
 
 

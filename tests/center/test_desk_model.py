@@ -33,9 +33,12 @@ OVERDUE = {
     (Status.PENDING, Status.EXPIRED),
     (Status.APPROVED, Status.LAPSED),
     (Status.APPROVED, Status.UNKNOWN),
+    (Status.APPROVED, Status.REVOKED),
     (Status.EXECUTING, Status.UNKNOWN),
 }
 """How the store may lag behind the model until somebody looks."""
+KILLED = {(Status.APPROVED, Status.REVOKED), (Status.APPROVED, Status.UNKNOWN)}
+"""How the store may lag behind until somebody looks, once a kill switch is off again."""
 ACTIONS = {"held": an_action(), "cleared": READ, "denied": DROP}
 NONCES = ("nonce-one", "nonce-two")
 KEYS = ("key-one", "key-two", None)
@@ -57,6 +60,13 @@ class Expected:
     run_until: int = 0
     read: bool = False
 
+    def kill(self) -> None:
+        """What the kill switch does."""
+        if self.status is Status.APPROVED:
+            is_lost = self.read and not self.first.claims
+            self.status = Status.UNKNOWN if is_lost else Status.REVOKED
+            self.decider = self.decider if is_lost else None
+
     def pass_time(self, now: int) -> None:
         """What time has done by ``now``."""
         if self.status is Status.PENDING and now >= self.decide_by:
@@ -68,7 +78,7 @@ class Expected:
 
 
 class DeskMachine(RuleBasedStateMachine):
-    """One agent, two approvers, two workers with a nonce each, a clock and a policy that changes."""
+    """One agent, two approvers, two workers with a nonce each, a clock, a policy that changes and a kill switch."""
 
     actions = Bundle("actions")
 
@@ -81,6 +91,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.heads: list[Link] = []
         self.handed_out: set[Head] = set()
         self.refused: Counter[tuple[int, str, str]] = Counter()
+        self.is_stopped = False
 
     def database(self) -> str:
         """Where the store is; gone with `resources`."""
@@ -133,7 +144,7 @@ class DeskMachine(RuleBasedStateMachine):
         now = self.office.clock.now
         expected = Expected(record, Status.PENDING, self.office.desk.policy.version, now + 60 * SECOND)
         self.known[record.id] = expected
-        if kind == "denied":
+        if kind == "denied" or self.is_stopped:
             expected.status = Status.DENIED
         elif kind == "cleared":
             self.approved(expected, None)
@@ -148,7 +159,8 @@ class DeskMachine(RuleBasedStateMachine):
         expected = self.known[action]
         target = Status.APPROVED if approve else Status.DENIED
         may = who is not AGENT and (
-            expected.status is Status.PENDING or (expected.status is target and expected.decider is who)
+            (expected.status is Status.PENDING and not (approve and self.is_stopped))
+            or (expected.status is target and expected.decider is who)
         )
         was = expected.status
         deed, event = (self.office.approve, Event.APPROVE) if approve else (self.office.deny, Event.DENY)
@@ -165,7 +177,7 @@ class DeskMachine(RuleBasedStateMachine):
         becomes = None
         if expected.status is Status.EXECUTING and expected.nonce == nonce:
             recent = now <= expected.claimed_at + REPEAT_CLAIM_WITHIN * SECOND
-            becomes = Status.EXECUTING if recent else None
+            becomes = Status.EXECUTING if recent and not self.is_stopped else None
         elif expected.status is Status.APPROVED and digest == "right":
             current = expected.policy == self.office.desk.policy.version
             becomes = Status.EXECUTING if current else Status.STALE
@@ -199,6 +211,35 @@ class DeskMachine(RuleBasedStateMachine):
         becomes = Status.WITHDRAWN if may else None
         self.attempt(lambda: self.office.withdraw(expected.first), expected, Event.WITHDRAW, becomes)
 
+    @rule(action=actions, who=st.sampled_from((CAROL, DAVE, AGENT)))
+    def revoke(self, action: int, who: Principal) -> None:
+        """Take the approval back."""
+        expected = self.known[action]
+        may = who is not AGENT and (
+            expected.status is Status.APPROVED or (expected.status is Status.REVOKED and expected.decider is who)
+        )
+        becomes = Status.UNKNOWN if expected.read and not expected.first.claims else Status.REVOKED
+        was = expected.status
+        deed = self.office.revoke
+        self.attempt(lambda: deed(expected.first, who), expected, Event.REVOKE, becomes if may else None)
+        if was is Status.APPROVED and expected.status is Status.REVOKED:
+            expected.decider = who
+
+    @rule()
+    def kill(self) -> None:
+        """Turn the kill switch on, or off again; what was approved before is void in any case."""
+        self.is_stopped = not self.is_stopped
+        self.office.clock.now += 1  # an approval of the same microsecond as the alarm counts as before it
+        for expected in self.known.values():
+            expected.pass_time(self.office.clock.now)
+        self.office.kill(on=self.is_stopped)
+        if self.is_stopped:
+            for expected in self.known.values():
+                expected.kill()
+        self.office.clock.now += 1
+        for expected in self.known.values():
+            expected.pass_time(self.office.clock.now)
+
     @rule(action=actions, who=st.sampled_from((AGENT, CAROL)))
     def read(self, action: int, who: Principal) -> None:
         """Look how it stands."""
@@ -216,10 +257,12 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        """The timer looks; after it the store lags behind nowhere."""
+        """The timer looks; after it the store lags behind only in what a kill switch that is off again made void."""
         self.office.sweep()
         for action, expected in self.known.items():
-            assert self.office.stored(replace(expected.first, id=action)).status is expected.status
+            stored = self.office.stored(replace(expected.first, id=action)).status
+            lags = not self.is_stopped and (stored, expected.status) in KILLED
+            assert stored is expected.status or lags
 
     @rule()
     def change_policy(self) -> None:
@@ -257,6 +300,8 @@ class DeskMachine(RuleBasedStateMachine):
         digests: dict[int, str] = {}
         refusals: Counter[tuple[int, str, str]] = Counter()
         for entry in (json.loads(link.body) for link in links):
+            if entry["event"].startswith("kill."):
+                continue  # about no action
             action, event, now = entry["action_id"], entry["event"], Status(entry["status"])
             if event in (REFUSED, ALARM):
                 refusals[action, event, entry["details"]["tried"]] += 1

@@ -395,10 +395,13 @@ def test_a_trail_that_was_cut_off_is_called_so_and_changes_are_told_all_the_same
         execute("DELETE FROM audit WHERE seq > 1")
     end_connection(postgres_url, "clearance wake-ups")
 
-    assert listener.hears(do(visiting, changing))
+    with pytest.raises(StoreUnavailable, match="damaged"):  # whoever knew the newest head adds nothing behind another
+        do(visiting, changing)
+    stranger = open_store(postgres_url, Use.VISIT)
+    assert listener.hears(do(stranger, changing))
     assert "The audit trail ends at entry" in caplog.text
-    visiting.close()
-    store.close()
+    for opened in (stranger, visiting, store):
+        opened.close()
 
 
 def test_whoever_waits_at_one_center_is_woken_by_a_decision_at_another(postgres_url: str) -> None:

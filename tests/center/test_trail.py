@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -177,7 +178,7 @@ def test_an_older_database_gets_its_nodes_when_it_is_opened(database: Path) -> N
     append(office, 150)
     kept = office.do(lambda tx: [tx.audit_nodes(level, 0, 1000) for level in range(1, 5)])
     office.close()
-    tamper(database, "DROP TABLE audit_nodes", "DELETE FROM schema_steps WHERE number = 2")
+    tamper(database, "DROP TABLE audit_nodes", "DELETE FROM schema_steps WHERE number >= 2")
 
     office = Office(database)
 
@@ -345,11 +346,11 @@ def test_a_trail_that_goes_on_while_it_is_verified_is_whole(office: Office, monk
 
 def test_every_way_that_an_action_ends_agrees_with_its_entries(office: Office) -> None:
     for status in Status:
-        if status is not Status.REVOKED:  # nothing at the desk revokes yet; tests do, behind the trail's back
-            office.at(status)
-
+        office.at(status)
     assert trail.verify(office).problem is None
-    office.at(Status.REVOKED)
+
+    approved = office.at(Status.APPROVED)
+    office.do(lambda tx: tx.save_action(replace(approved, status=Status.REVOKED)))  # behind the trail's back
     assert "is kept as revoked, but by the trail it is approved" in (trail.verify(office).problem or "")
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 import trustme
 from click.testing import CliRunner, Result
-from tests.servers import Api, Running, running_center
+from tests.servers import PATIENCE, Api, Running, running_center
 
 from clearance import client
+from clearance.center.records import KeyRecord, Role
 from clearance.center.server import Binding
+from clearance.center.store.sqlite import open_store
 from clearance.cli.commands import cli
 from clearance.models import Status
 
@@ -151,11 +153,14 @@ def test_nothing_that_an_agent_sends_acts_on_the_approvers_terminal(running: Run
 
 def test_nothing_in_a_keys_name_acts_on_the_terminal(tmp_path: Path) -> None:
     database = str(tmp_path / "center.db")
-    run("keys", "create", "--role", "user", "--name", HOSTILE, "--database", database)
+    store = open_store(database)  # as an older version may have kept it; a new key cannot be called that
+    store.submit(lambda tx: tx.add_key(KeyRecord("abcd2345", Role.USER, HOSTILE, "", 0))).result(PATIENCE)
+    store.close()
+    refused = run("keys", "create", "--role", "user", "--name", HOSTILE, "--database", database, code=1)
 
     listed = run("keys", "list", "--database", database).output
 
-    assert ACTING.isdisjoint(listed)
+    assert ACTING.isdisjoint(listed + refused.output)
     assert len(listed.splitlines()) == 1
 
 

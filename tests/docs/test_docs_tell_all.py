@@ -13,7 +13,7 @@ import pytest
 
 import clearance
 from clearance import errors, lifecycle, settings
-from clearance.center import api
+from clearance.center import app
 from clearance.cli.commands import cli
 
 ROOT = Path(__file__).parent.parent.parent
@@ -70,7 +70,7 @@ def test_the_page_of_the_lifecycle_explains_every_state() -> None:
 def test_every_route_of_the_api_is_in_the_reference_and_no_other() -> None:
     page = (DOCS / "reference" / "rest.md").read_text()
     told = set(re.findall(r"^\| `(GET|POST|DELETE) (/\S+)` \|", page, re.MULTILINE))
-    served = {(method, route.path) for route in api.ROUTES for method in (route.methods or set()) - {"HEAD"}}
+    served = {(method, route.path) for route in app.API_ROUTES for method in (route.methods or set()) - {"HEAD"}}
     assert told == served
 
 

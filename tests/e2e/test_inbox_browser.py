@@ -20,8 +20,7 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, in_thread, running_center, until
 
 from clearance import ActionDenied, current_grant, requires_authorization
-from clearance.center import keys
-from clearance.center.records import Principal, Record, Submission
+from clearance.center.records import Principal, Record, Role, Submission
 from clearance.models import Action, Status
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -116,7 +115,7 @@ def desktop(engine: Any, running: Running) -> Iterator[Desktop]:
 
 
 def whose(running: Running, key: str) -> Principal:
-    return running.center.do(lambda tx: keys.principal(tx, key))
+    return running.center.do(lambda tx: running.center.principal(tx, key))
 
 
 def ask(running: Running, **changes: Any) -> Record:
@@ -521,3 +520,47 @@ def test_an_approver_changes_the_amount_and_just_that_runs(desktop: Desktop, run
     desktop.page.goto(f"{running.url}/actions/{record.id}")
     expect(desktop.page.locator(".changed ins")).to_contain_text("20.00")
     expect(desktop.page.locator(".changed del")).to_contain_text("49.90")
+
+
+# The kill switch, and who only reads
+
+
+def test_the_kill_switch_appears_on_an_open_page_and_goes_by_itself(running: Running, desktop: Desktop) -> None:
+    desktop.sign_in()
+    chief = whose(running, running.center.create_key(Role.SUPER_ADMIN, "dave"))
+    desk = running.center.desk
+    stopped = desktop.page.locator("#stopped")
+    expect(stopped).to_have_text("", use_inner_text=True)
+
+    running.center.do(lambda tx: desk.turn_switch(tx, chief, on=True, reason="<b>smoke</b>"))
+    expect(stopped).to_contain_text("Kill switch on: everything. dave turned it on: <b>smoke</b>")
+
+    running.center.do(lambda tx: desk.turn_switch(tx, chief, on=False, reason="out"))
+    expect(stopped).not_to_contain_text("Kill switch")
+
+
+def test_an_auditor_sees_a_request_come_in_and_has_no_button_for_it(running: Running, desktop: Desktop) -> None:
+    key = running.center.create_key(Role.AUDITOR, "eve")
+    desktop.page.goto(f"{running.url}/sign-in")
+    desktop.page.get_by_label("API key").fill(key)
+    desktop.page.get_by_role("button", name="Sign in").click()
+    expect(desktop.page.locator("#live")).to_have_text("live")
+
+    card = desktop.card(ask(running))
+
+    expect(card).to_contain_text("Your key reads only")
+    expect(card.get_by_role("button")).to_have_count(0)
+
+
+def test_an_approval_is_taken_back_by_its_button(running: Running, desktop: Desktop) -> None:
+    desktop.sign_in()
+    record = ask(running)
+    desktop.card(record).get_by_role("button", name="Approve", exact=True).click()
+    assert settled(running, record).status is Status.APPROVED
+
+    desktop.page.goto(f"{running.url}/actions/{record.id}")
+    desktop.page.get_by_label("Reason for taking the approval back").fill("wrong customer")
+    desktop.page.get_by_role("button", name="Take the approval back").click()
+
+    expect(desktop.page.locator("#recent li").first).to_contain_text("Revoked by carol")
+    assert status(running, record) is Status.REVOKED

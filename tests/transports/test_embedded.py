@@ -15,6 +15,7 @@ from tests.helpers import AsyncDoor, Door, SyncDoor, an_action
 from tests.servers import PATIENCE, in_thread, until
 
 from clearance import ActionDenied, ActionUndecided, AuthorizationUnavailable, Decision, Grant, Outcome, authorized
+from clearance.center.desk import PENDING_RETRY_AFTER
 from clearance.center.records import Record, Role
 from clearance.center.service import Center
 from clearance.center.store.base import Tx
@@ -42,13 +43,11 @@ def transport(center: Center) -> EmbeddedTransport:
 
 def decide(center: Center, *, approve: bool, reason: str = "") -> int:
     """Wait until something is held, and decide it; returns its id."""
-    from clearance.center import keys
-
     admin = center.create_key(Role.ADMIN, "carol")
 
     def answer(tx: Tx) -> int | None:
         for record in tx.actions(statuses=[Status.PENDING]):
-            who = keys.principal(tx, admin)
+            who = center.principal(tx, admin)
             return center.desk.decide(tx, who, record.id, approve=approve, reason=reason).id
         return None
 
@@ -292,6 +291,54 @@ def test_a_closed_center_is_could_not_ask_for_now(
     with pytest.raises(AuthorizationUnavailable) as refused:
         carried(transport, Submit(an_action(), "k", NONCE, 5), asynchronous=asynchronous)
     assert refused.value.transient
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["send", "asend"])
+def test_too_many_pending_calls_is_could_not_ask_for_now(tmp_path: Path, asynchronous: bool) -> None:
+    center = Center(open_store(tmp_path / "crowded.db"), max_pending=1)
+    transport = EmbeddedTransport(center, center.create_key(Role.USER, "billing-bot"))
+    transport.send(Submit(an_action(), "one", NONCE, PATIENCE))
+    another = Submit(an_action(), "two", NONCE, PATIENCE)
+
+    with pytest.raises(AuthorizationUnavailable) as refused:
+        asyncio.run(transport.asend(another)) if asynchronous else transport.send(another)
+
+    assert (refused.value.reason_code, refused.value.transient) == ("rate_limited", True)
+    assert refused.value.retry_after == PENDING_RETRY_AFTER
+    center.close()
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired"])
+def test_a_key_that_has_ended_is_could_not_ask(tmp_path: Path, how: str) -> None:
+    clock = Clock()
+    center = Center(open_store(tmp_path / "ended.db"), now=clock)
+    key = center.create_key(Role.USER, "billing-bot", lifetime=60)
+    transport = EmbeddedTransport(center, key)
+    asked = transport.send(Submit(an_action(), "one", NONCE, PATIENCE))
+    if how == "revoked":
+        center.revoke_key(key.split("_")[2])
+    else:
+        clock.advance(60)
+
+    with pytest.raises(AuthorizationUnavailable) as refused:
+        transport.send(Await(asked.action_id, 0, PATIENCE))
+
+    assert (refused.value.reason_code, refused.value.transient) == ("bad_key", False)
+    center.close()
+
+
+def test_the_kill_switch_stops_the_claim_of_a_call_that_was_approved(
+    center: Center, transport: EmbeddedTransport
+) -> None:
+    key = center.create_key(Role.SUPER_ADMIN, "dave")
+    action = an_action(action_type="order.lookup")
+    asked = transport.send(Submit(action, "one", "", PATIENCE))
+    assert asked.status is Status.APPROVED
+    center.do(lambda tx: center.desk.turn_switch(tx, center.principal(tx, key), on=True, reason="smoke"))
+
+    answer = transport.send(Claim(asked.action_id, action.digest, NONCE, PATIENCE))
+
+    assert (answer.status, answer.reason_code) == (Status.REVOKED, "kill_switch")
 
 
 def test_the_key_is_not_in_its_repr_and_binds_secrets_as_over_http(center: Center) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -12,19 +12,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from clearance._version import __version__
-from clearance.center import keys, signing, telling, trail
-from clearance.center.records import Principal, Record, Submission
+from clearance.center import signing, telling, trail
+from clearance.center.rates import Standing
+from clearance.center.records import Principal, Record, Submission, TooMany
 from clearance.center.service import Center
 from clearance.center.store.base import Tx
 from clearance.models import Json, Status
 from clearance.wire import answering
 from clearance.wire.answering import Unreadable
 from clearance.wire.vocabulary import HEARD
-from clearance.witness import Head
 
+T = TypeVar("T")
 Endpoint: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 MOST_LISTED = 500
 """Actions that one list answers at most."""
+RATE = "rate"
+"""Where a request's state has how its key stands."""
 
 
 def center_of(request: Request) -> Center:
@@ -39,10 +42,29 @@ def presented_key(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key")
 
 
-async def at_the_desk(request: Request, work: Callable[[Tx, Principal], Record]) -> Record:
-    """Run one piece of desk work in one transaction, as whoever's key was presented."""
-    key = presented_key(request)
-    return await center_of(request).ado(lambda tx: work(tx, keys.principal(tx, key)))
+def caller_of(request: Request) -> Callable[[Tx], Principal]:
+    """Who asks: verified in every transaction of the request, and counted once against its rate.
+
+    The function raises NotAuthenticated, or TooMany for one request too many.
+    """
+    center, key = center_of(request), presented_key(request)
+
+    def caller(tx: Tx) -> Principal:
+        who = center.principal(tx, key)
+        if not hasattr(request.state, RATE):
+            setattr(request.state, RATE, center.rates.take(who.id))
+        standing: Standing | None = getattr(request.state, RATE)
+        if standing is not None and standing.wait:
+            raise TooMany("Too many requests with this key; slow down", standing.wait)
+        return who
+
+    return caller
+
+
+async def at_the_desk(request: Request, work: Callable[[Tx, Principal], T]) -> T:
+    """Run one piece of work in one transaction, as whoever's key was presented."""
+    caller = caller_of(request)
+    return await center_of(request).ado(lambda tx: work(tx, caller(tx)))
 
 
 def action_id(request: Request) -> int:
@@ -60,8 +82,7 @@ async def health(_request: Request) -> Response:
 
 async def deployment_info(request: Request) -> Response:
     """Which Center this is. Needs a valid key: clients verify theirs here."""
-    key = presented_key(request)
-    who = await center_of(request).ado(lambda tx: keys.principal(tx, key))
+    who = await at_the_desk(request, lambda _tx, who: who)
     body = {"version": __version__, "name": "Clearance Center", "environment": "embedded", "role": who.role.value}
     return JSONResponse(body)
 
@@ -80,11 +101,11 @@ async def submit(request: Request) -> Response:
 
 async def status(request: Request) -> Response:
     """How an action stands; with ``Prefer: wait=N``, as soon as it is decided or N seconds have passed."""
-    center, wanted, key = center_of(request), action_id(request), presented_key(request)
+    center, wanted, caller = center_of(request), action_id(request), caller_of(request)
     seconds = answering.wait_of(request.headers.get("prefer"))
 
     def read(tx: Tx) -> Record:
-        return center.desk.read(tx, keys.principal(tx, key), wanted)
+        return center.desk.read(tx, caller(tx), wanted)
 
     record = await center.settled(read, wanted, seconds)
     headers = {"Preference-Applied": f"wait={seconds}"} if seconds else {}
@@ -100,17 +121,16 @@ async def details(request: Request) -> Response:
 
 async def listing(request: Request) -> Response:
     """Actions, newest first."""
-    center, key = center_of(request), presented_key(request)
-    limit = min(_number(request, "limit", 50), MOST_LISTED)
-    offset = _number(request, "offset", 0)
+    desk = center_of(request).desk
+    limit = min(number_of(request, "limit", 50), MOST_LISTED)
+    offset = number_of(request, "offset", 0)
     word = request.query_params.get("status_filter") or request.query_params.get("status")
     wanted = _status(word) if word else None
 
-    def find(tx: Tx) -> list[Record]:
-        who = keys.principal(tx, key)
-        return center.desk.list(tx, who, status=wanted, limit=limit, offset=offset)
+    def find(tx: Tx, who: Principal) -> list[Record]:
+        return desk.list(tx, who, status=wanted, limit=limit, offset=offset)
 
-    return JSONResponse([telling.details(record) for record in await center.ado(find)])
+    return JSONResponse([telling.details(record) for record in await at_the_desk(request, find)])
 
 
 async def approve(request: Request) -> Response:
@@ -125,9 +145,9 @@ async def reject(request: Request) -> Response:
 
 async def approve_all(request: Request) -> Response:
     """Clear everything pending of the given risk levels (low and medium only)."""
-    center, key = center_of(request), presented_key(request)
+    desk = center_of(request).desk
     levels = frozenset(answering.parse(answering.BulkBody, await request.body())["risk_levels"])
-    cleared = await center.ado(lambda tx: center.desk.decide_all(tx, keys.principal(tx, key), levels))
+    cleared = await at_the_desk(request, lambda tx, who: desk.decide_all(tx, who, levels))
     return JSONResponse({"approved": [record.id for record in cleared]})
 
 
@@ -164,34 +184,34 @@ async def receipt(request: Request) -> Response:
     """What the Center signs about the decision: the same bytes, whenever it is asked for."""
     center, wanted = center_of(request), action_id(request)
     public_key = await run_in_threadpool(center.signing_key.public)
-    key = presented_key(request)
 
-    def find(tx: Tx) -> dict[str, Json]:
-        return signing.draft(tx, center.desk.read(tx, keys.principal(tx, key), wanted), public_key)
+    def find(tx: Tx, who: Principal) -> dict[str, Json]:
+        return signing.draft(tx, center.desk.read(tx, who, wanted), public_key)
 
-    signed = await run_in_threadpool(center.signing_key.sign, await center.ado(find))
+    signed = await run_in_threadpool(center.signing_key.sign, await at_the_desk(request, find))
     return Response(signed, media_type="application/json")
 
 
 async def center_key(request: Request) -> Response:
     """The public key that receipts are checked with."""
-    center, key = center_of(request), presented_key(request)
-    await center.ado(lambda tx: keys.principal(tx, key))
-    return JSONResponse({"public_key": await run_in_threadpool(center.signing_key.public)})
+    await at_the_desk(request, lambda _tx, _who: None)
+    return JSONResponse({"public_key": await run_in_threadpool(center_of(request).signing_key.public)})
 
 
 async def audit_growth(request: Request) -> Response:
     """What shows that the audit trail, as it stands or stood later, continues a head that somebody knows."""
-    center, key = center_of(request), presented_key(request)
-    known = _number(request, "entries", 0, digits=18)
-    later = _number(request, "until", 0, digits=18) or None
-
-    def prove(tx: Tx) -> tuple[Head, list[bytes]]:
-        keys.principal(tx, key)
-        return trail.growth(tx, known, later)
-
-    head, proof = await center.ado(prove)
+    known = number_of(request, "entries", 0, digits=18)
+    later = number_of(request, "until", 0, digits=18) or None
+    head, proof = await at_the_desk(request, lambda tx, _who: trail.growth(tx, known, later))
     return JSONResponse({"entries": head.entries, "root": head.root, "proof": [digest.hex() for digest in proof]})
+
+
+async def revoke(request: Request) -> Response:
+    """Take an approval back before it is claimed."""
+    desk, wanted = center_of(request).desk, action_id(request)
+    reason = answering.parse(answering.ReasonBody, await request.body()).get("reason") or ""
+    record = await at_the_desk(request, lambda tx, who: desk.revoke(tx, who, wanted, reason=reason))
+    return JSONResponse(telling.details(record))
 
 
 async def _decide(request: Request, *, approve: bool) -> Response:
@@ -204,7 +224,8 @@ async def _decide(request: Request, *, approve: bool) -> Response:
     return JSONResponse(telling.details(record))
 
 
-def _number(request: Request, name: str, default: int, digits: int = 9) -> int:
+def number_of(request: Request, name: str, default: int, digits: int = 9) -> int:
+    """A number that the query has."""
     text = request.query_params.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) <= digits):
         raise Unreadable(f"{name} must be a number")
@@ -232,6 +253,7 @@ ROUTES = [
     Route(f"{_ACTION}/receipt", receipt, methods=["GET"]),
     Route(f"{_ACTION}/approve", approve, methods=["POST"]),
     Route(f"{_ACTION}/reject", reject, methods=["POST"]),
+    Route(f"{_ACTION}/revoke", revoke, methods=["POST"]),
     Route(f"{_ACTION}/claim", claim, methods=["POST"]),
     Route(f"{_ACTION}/outcome", outcome, methods=["POST"]),
     Route(f"{_ACTION}/withdraw", withdraw, methods=["POST"]),

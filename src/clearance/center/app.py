@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Collection, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
-from clearance.center import api, telling
+from clearance.center import administration, api, telling
 from clearance.center.inbox import pages
-from clearance.center.limits import HEADERS, Headers, Limits
+from clearance.center.limits import BODY_WITHIN, Headers, Limits
 from clearance.center.records import (
     Conflict,
     DeskError,
@@ -23,6 +24,7 @@ from clearance.center.records import (
     NotAuthenticated,
     NotFound,
     StoreUnavailable,
+    TooMany,
 )
 from clearance.center.service import Center
 from clearance.center.signing import CannotSign
@@ -39,11 +41,16 @@ _STATUS: dict[type[DeskError], int] = {
     NotFound: 404,
     Conflict: 409,
     Invalid: 422,
+    TooMany: 429,
 }
+API_ROUTES = [*api.ROUTES, *administration.ROUTES]
+"""Every route that programs use; the others are the inbox's."""
 
 
-def application(center: Center, hosts: Collection[str] = LOOPBACK_HOSTS) -> Starlette:
-    """The Center's ASGI application, answering to these host names."""
+def application(
+    center: Center, hosts: Collection[str] = LOOPBACK_HOSTS, *, body_within: float = BODY_WITHIN
+) -> ASGIApp:
+    """The Center's ASGI application, answering to these host names; a body has ``body_within`` seconds to arrive."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -51,21 +58,21 @@ def application(center: Center, hosts: Collection[str] = LOOPBACK_HOSTS) -> Star
             yield
 
     app = Starlette(
-        routes=[*api.ROUTES, *pages.ROUTES],
-        middleware=[Middleware(Limits, hosts=hosts, headers=lambda: _audit_head(center))],
+        routes=[*API_ROUTES, *pages.ROUTES],
         exception_handlers={
             DeskError: _refused,
             Unreadable: _unreadable,
             StoreUnavailable: _unavailable,
             CannotSign: _cannot_sign,
             HTTPException: _http,
+            ClientDisconnect: _gone,
             Exception: _broken,
         },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.state.center = center
-    return app
+    return Limits(app, hosts, headers=lambda: _audit_head(center), body_within=body_within)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -73,6 +80,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
     told = telling.claim_of(error.record) | {"nonce": None} if error.record is not None else {}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    if isinstance(error, TooMany):
+        headers = {"Retry-After": str(math.ceil(error.retry_after))}
     return await _told(request, status, error.detail, told, headers)
 
 
@@ -98,6 +107,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return await _told(request, error.status_code, error.detail, headers=error.headers)
 
 
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """Whoever sent half a body and hung up: nobody reads this, and nothing was done."""
+    return Response(status_code=400)
+
+
 async def _told(
     request: Request,
     status: int,
@@ -107,15 +121,14 @@ async def _told(
 ) -> Response:
     """A refusal: a page for a person, JSON for a program."""
     if pages.is_page(request):
-        return await pages.refused(request, status, detail)
+        page = await pages.refused(request, status, detail)
+        page.headers.update(headers or {})
+        return page
     return JSONResponse({**(more or {}), "detail": detail}, status, headers=headers)
 
 
-async def _broken(request: Request, _error: Exception) -> Response:
-    answer = JSONResponse({"detail": "The Center failed; its log has the cause"}, 500)
-    # This answer goes past the middleware.
-    answer.raw_headers += [*HEADERS, *_audit_head(api.center_of(request))]
-    return answer
+async def _broken(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"detail": "The Center failed; its log has the cause"}, 500)
 
 
 def _audit_head(center: Center) -> Headers:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from clearance import lifecycle
+from clearance.center import switches
 from clearance.center.edits import checked
 from clearance.center.policy import Effect, Policy
 from clearance.center.records import (
@@ -23,10 +24,12 @@ from clearance.center.records import (
     Entry,
     Forbidden,
     Invalid,
+    KillSwitch,
     NotFound,
     Principal,
     Record,
     Submission,
+    TooMany,
 )
 from clearance.center.refusals import ALARM, REFUSED, audited
 from clearance.center.store.base import Tx
@@ -43,6 +46,12 @@ REPEAT_CLAIM_WITHIN = 60.0
 """Seconds in which the same nonce gets the same yes again."""
 LONGEST_REASON = 2_000
 """Characters of a reason."""
+MAX_PENDING = 1_000
+"""Actions of one key that may wait for a decision at once."""
+PENDING_RETRY_AFTER = 5.0
+"""Seconds after which a key with that many may ask again."""
+HALTED_AT_ONCE = 200
+"""Approvals that the timer holds against the kill switches at a time."""
 
 
 class Desk:
@@ -51,11 +60,13 @@ class Desk:
     Args:
         policy: what needs no person and what none may allow.
         now: the Center's clock, in microseconds since 1970.
+        max_pending: actions of one key that may wait for a decision at once.
     """
 
-    def __init__(self, policy: Policy, now: Callable[[], int]) -> None:
+    def __init__(self, policy: Policy, now: Callable[[], int], max_pending: int = MAX_PENDING) -> None:
         self.policy = policy
         self.now = now
+        self.max_pending = max_pending
 
     def submit(self, tx: Tx, who: Principal, submission: Submission) -> Record:
         """Take in an action: the policy clears it, refuses it, or leaves it to a person.
@@ -63,13 +74,15 @@ class Desk:
         The same idempotency key again is the same action, however it stands by now.
 
         Raises:
+            Forbidden: this principal may not ask.
             Invalid: the same key came with another body, or a time is out of bounds.
+            TooMany: too much of this principal waits for a decision already.
         """
+        if not who.may_ask:
+            raise Forbidden("This key reads; it may not ask")
         fingerprint = _fingerprint(submission)
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
-            if known.fingerprint != fingerprint:
-                raise Invalid("This Idempotency-Key was already used for another request")
-            return self._mark_read(tx, self._settled(tx, known))
+            return self._again(tx, known, fingerprint)
         now, action = self.now(), submission.action
         _bounded("decide_within_s", action.decide_within, LONGEST_DECIDE_WITHIN)
         _bounded("run_within_s", action.run_within, LONGEST_RUN_WITHIN)
@@ -90,11 +103,14 @@ class Desk:
                 risk_level=verdict.risk_level,
                 factors=verdict.factors,
                 rule=verdict.rule,
+                requester_owner=who.owner,
             )
         )
         tx.append(Entry(now, "submit", who.id, record.id, Status.PENDING, _facts(record)))
+        if (switch := switches.stopping(tx, record)) is not None:
+            return self._halted(tx, record, switch)
         if verdict.effect is Effect.ASK:
-            return record
+            return self._held(tx, record)
         event = Event.APPROVE if verdict.effect is Effect.ALLOW else Event.DENY
         actor = f"policy:{verdict.rule}@{self.policy.version}"
         record = self._decided(tx, record, event, actor, actor, verdict.reason, "policy", "policy")
@@ -132,13 +148,17 @@ class Desk:
         event = Event.APPROVE if approve else Event.DENY
         if not who.may_decide:
             raise self._refused(tx, who, record, event, Forbidden(MAY_NOT_DECIDE))
-        if record.requester == who.id:
-            raise self._refused(tx, who, record, event, Forbidden("Nobody decides their own request"))
+        if who.is_behind(record):
+            refusal: DeskError = Forbidden("Nobody decides their own request, nor one of another key of the same owner")
+            raise self._refused(tx, who, record, event, refusal)
         if record.status is lifecycle.after(Status.PENDING, event) and record.decider == who.id:
             return record
         self._require(tx, who, record, event)
         if edits and not approve:
             raise Invalid("A call that is refused cannot be changed")
+        if approve and self._is_stopped(tx, record):
+            refusal = Conflict("The kill switch is on: nothing is approved until it is off", record)
+            raise self._refused(tx, who, record, event, refusal)
         record = replace(record, edits=checked(record, edits))
         return self._decided(tx, record, event, who.id, who.name, reason[:LONGEST_REASON], "approver", channel)
 
@@ -155,6 +175,9 @@ class Desk:
         record = self._settled(tx, self._own(tx, who, action_id))
         is_repeat = record.nonce == nonce and record.edited_digest == edited_digest
         if record.status is Status.EXECUTING and is_repeat and self._is_recent(record):
+            if self._is_stopped(tx, record):
+                refusal = Conflict("The kill switch is on: this claim is not confirmed again", record)
+                raise self._refused(tx, who, record, Event.CLAIM, refusal)
             return record
         self._require(tx, who, record, Event.CLAIM)
         if not digest or digest != record.action.digest:
@@ -196,16 +219,41 @@ class Desk:
         self._require(tx, who, record, Event.WITHDRAW)
         return self._move(tx, record, Event.WITHDRAW, who.id, reason=reason[:LONGEST_REASON], reason_code="withdrawn")
 
+    def revoke(self, tx: Tx, who: Principal, action_id: int, *, reason: str = "", channel: str = "api") -> Record:
+        """Take an approval back before it is claimed. If its client never claims and has read it, it may have run.
+
+        Raises:
+            Forbidden: without the right to decide.
+            Conflict: it is not approved, or claimed already; the same person again is fine.
+        """
+        record = self._settled(tx, self._find(tx, who, action_id))
+        if not who.may_decide:
+            raise self._refused(tx, who, record, Event.REVOKE, Forbidden(MAY_NOT_DECIDE))
+        if record.status is Status.REVOKED and record.decider == who.id:
+            return record
+        self._require(tx, who, record, Event.REVOKE)
+        return self._revoked(tx, record, who.id, who.name, reason[:LONGEST_REASON], "revoked", channel)
+
     def revoke_unclaimed(self, tx: Tx, actor: str, reason: str) -> int:
         """Take back every approval that nobody has claimed; returns how many there were."""
         count = 0
         while approved := tx.actions(statuses=[Status.APPROVED], limit=MOST_AT_ONCE):
             for record in approved:
-                # Who never claims and had read the approval may have run it; nobody can say that it did not.
-                event = Event.LOSE if record.approval_read and not record.claims else Event.REVOKE
-                self._move(tx, record, event, actor, reason=reason, reason_code="revoked")
+                self._revoked(tx, record, actor, actor, reason, "revoked", "local")
             count += len(approved)
         return count
+
+    def turn_switch(
+        self, tx: Tx, who: Principal, *, on: bool, agent: str = switches.ALL, tool: str = switches.ALL, reason: str
+    ) -> KillSwitch:
+        """Turn a kill switch on or off; see `switches.turn`."""
+        remember = round(LONGEST_RUN_WITHIN * SECOND)
+        return switches.turn(tx, who, self.now(), on=on, agent=agent, tool=tool, reason=reason, remember=remember)
+
+    def may_approve(self, tx: Tx, who: Principal, record: Record) -> bool:
+        """May this principal approve it now?"""
+        may = who.may_decide and record.status is Status.PENDING and not who.is_behind(record)
+        return may and not self._is_stopped(tx, record)
 
     def decide_all(self, tx: Tx, who: Principal, levels: frozenset[str], channel: str = "api") -> list[Record]:
         """Approve everything pending of these risk levels that this principal may decide.
@@ -222,29 +270,48 @@ class Desk:
         return [
             self._decided(tx, record, Event.APPROVE, who.id, who.name, "", "approver", channel)
             for record in waiting
-            if record.status is Status.PENDING and record.risk_level in levels and record.requester != who.id
+            if record.risk_level in levels and self.may_approve(tx, who, record)
         ]
 
     def sweep(self, tx: Tx) -> int | None:
         """Do what time has done to every overdue action; returns when the next one is due."""
         for record in tx.overdue(self.now()):
             self._settled(tx, record)
+        if switches.on(tx):
+            for record in tx.actions(statuses=[Status.APPROVED], limit=HALTED_AT_ONCE):
+                self._settled(tx, record)
         return tx.next_deadline()
 
     def list(
         self, tx: Tx, who: Principal, *, status: Status | None = None, limit: int = 50, offset: int = 0
     ) -> list[Record]:
-        """Actions, newest first: all for those who decide, their own for the others."""
+        """Actions, newest first: all for those who may see all, their own for the others."""
         statuses = None if status is None else [status]
-        requester = None if who.may_decide else who.id
+        requester = None if who.may_read_all else who.id
         found = tx.actions(statuses=statuses, requester=requester, limit=limit, offset=offset)
         return [self._seen(tx, who, record) for record in found]
 
     # Inside
 
+    def _again(self, tx: Tx, known: Record, fingerprint: str) -> Record:
+        """The same submit again: the same action."""
+        if known.fingerprint != fingerprint:
+            raise Invalid("This Idempotency-Key was already used for another request")
+        record = self._settled(tx, known)
+        if record.status is Status.EXECUTING and self._is_stopped(tx, record):
+            return replace(record, nonce=None)  # without its nonce nobody takes it for leave to run
+        return self._mark_read(tx, record)
+
+    def _held(self, tx: Tx, record: Record) -> Record:
+        """A new action that waits for a person, unless too many do."""
+        if tx.pending_of(record.requester, record.created_at) > self.max_pending:
+            detail = f"{self.max_pending:,} requests of this key wait for a decision already; ask again later"
+            raise TooMany(detail, PENDING_RETRY_AFTER)
+        return record
+
     def _find(self, tx: Tx, who: Principal, action_id: int) -> Record:
         record = tx.action(action_id)
-        if record is None or not (who.may_decide or record.requester == who.id):
+        if record is None or not (who.may_read_all or record.requester == who.id):
             raise NotFound(f"Action {action_id} not found")
         return record
 
@@ -265,6 +332,8 @@ class Desk:
                 # Who never claims and had read the approval may have run it; nobody can say that it did not.
                 event = Event.LOSE if record.approval_read and not record.claims else Event.LAPSE
                 return self._move(tx, record, event, "clock", reason="approval lapsed", reason_code="lapsed")
+            case Status.APPROVED if (switch := switches.stopping(tx, record)) is not None:
+                return self._halted(tx, record, switch)
             case Status.EXECUTING if record.run_until is not None and now >= record.run_until:
                 return self._move(tx, record, Event.LOSE, "clock")
             case _:
@@ -297,6 +366,24 @@ class Desk:
             channel=channel,
             run_by=run_by,
         )
+
+    def _is_stopped(self, tx: Tx, record: Record) -> bool:
+        """Does a kill switch that is on cover it?"""
+        return any(switch.covers(record) for switch in switches.on(tx))
+
+    def _halted(self, tx: Tx, record: Record, switch: KillSwitch) -> Record:
+        """What a kill switch does: to a request that just came in, or to an approval."""
+        actor, name = switches.author(switch.activated_by), switches.author(switch.activated_by_name)
+        reason, code = f"Kill switch: {switch.reason}", switches.REASON_CODE
+        if record.status is Status.PENDING:
+            return self._decided(tx, record, Event.DENY, actor, name, reason, code, code)
+        return self._revoked(tx, record, actor, name, reason, code, code)
+
+    def _revoked(self, tx: Tx, record: Record, actor: str, name: str, reason: str, code: str, channel: str) -> Record:
+        # Who never claims and had read the approval may have run it; nobody can say that it did not.
+        if record.approval_read and not record.claims:
+            return self._move(tx, record, Event.LOSE, actor, reason=reason, reason_code=code)
+        return self._decided(tx, record, Event.REVOKE, actor, name, reason, code, channel)
 
     def _claimed(self, tx: Tx, record: Record, who: Principal, nonce: str, edited_digest: str | None = None) -> Record:
         now = self.now()

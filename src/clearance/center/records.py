@@ -10,28 +10,64 @@ from clearance.models import Action, Json, Outcome, Status
 
 
 class Role(StrEnum):
-    """What a key may do. ``user``: ask, and see its own. ``admin``: decide. ``super_admin``: also make keys."""
+    """What a key may do.
+
+    ``user``: ask, and see its own. ``admin``: see all, and decide. ``super_admin``: also make and revoke keys, and use
+    the kill switch. ``auditor``: see all and the keys, ask and change nothing.
+    """
 
     USER = "user"
     ADMIN = "admin"
     SUPER_ADMIN = "super_admin"
+    AUDITOR = "auditor"
 
 
+ASKERS = frozenset({Role.USER, Role.ADMIN, Role.SUPER_ADMIN})
 DECIDERS = frozenset({Role.ADMIN, Role.SUPER_ADMIN})
+READERS = DECIDERS | {Role.AUDITOR}
+MANAGERS = frozenset({Role.SUPER_ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a credential belongs to. ``id`` is what counts; ``name`` is what is shown."""
+    """Who a credential belongs to. ``id`` is what counts; ``name`` is what is shown.
+
+    ``owner`` is the person behind the key, where that was said when it was made.
+    """
 
     id: str
     name: str
     role: Role
+    owner: str | None = None
+
+    @property
+    def may_ask(self) -> bool:
+        """May this principal submit?"""
+        return self.role in ASKERS
 
     @property
     def may_decide(self) -> bool:
-        """May this principal see everything and decide what others ask?"""
+        """May this principal decide what others ask?"""
         return self.role in DECIDERS
+
+    @property
+    def may_read_all(self) -> bool:
+        """May this principal see what others ask?"""
+        return self.role in READERS
+
+    @property
+    def may_manage(self) -> bool:
+        """May this principal make and revoke keys, and use the kill switch?"""
+        return self.role in MANAGERS
+
+    @property
+    def may_list_keys(self) -> bool:
+        """May this principal see which keys there are?"""
+        return self.may_manage or self.role is Role.AUDITOR
+
+    def is_behind(self, record: Record) -> bool:
+        """Did this principal ask for it, with this key or with another key of the same owner?"""
+        return record.requester == self.id or (self.owner is not None and record.requester_owner == self.owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +128,7 @@ class Record:
     edits: Mapping[str, Json] = field(default_factory=dict)
     """Parameters that the approver changed while clearing the call; `action` stays as it was asked."""
     edited_digest: str | None = None
+    requester_owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +145,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What is kept of an API key: never the key itself."""
+    """What is kept of an API key: never the key itself. ``last_used_at`` is exact to the hour."""
 
     id: str
     role: Role
@@ -116,6 +153,51 @@ class KeyRecord:
     digest: str
     created_at: int
     revoked_at: int | None = None
+    expires_at: int | None = None
+    owner: str | None = None
+    last_used_at: int | None = None
+
+    def standing(self, now: int) -> str:
+        """``active``, ``expired`` or ``revoked``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and now >= self.expires_at else "active"
+
+    def principal(self) -> Principal:
+        """Who its holder is."""
+        return Principal(self.id, self.name, self.role, self.owner)
+
+
+@dataclass(frozen=True, slots=True)
+class KillSwitch:
+    """Stops everything, one agent, one tool, or one agent with one tool; "" stands for all.
+
+    It outlives being turned off: what was approved before it was last turned on can never be claimed.
+    """
+
+    agent: str
+    tool: str
+    is_on: bool
+    reason: str
+    activated_at: int
+    activated_by: str
+    activated_by_name: str
+
+    def covers(self, record: Record) -> bool:
+        """Is this action among what it stops? An agent goes by its own name, and by its key's id and name."""
+        agents = (record.action.agent_id, record.requester, record.requester_name)
+        return (not self.agent or any(_same(self.agent, agent) for agent in agents)) and (
+            not self.tool or _same(self.tool, record.action.tool_name)
+        )
+
+    def stops(self, record: Record) -> bool:
+        """Does it stop this action: now, or since before an approval that it has outlived?"""
+        outlived = record.decided_at is not None and record.decided_at <= self.activated_at
+        return (self.is_on or outlived) and self.covers(record)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +242,14 @@ class Conflict(DeskError):
 
 class Invalid(DeskError):
     """What was sent cannot be meant."""
+
+
+class TooMany(DeskError):
+    """Too much was asked at once. ``retry_after`` is in seconds."""
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class StoreUnavailable(Exception):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from clearance.center.app import LOOPBACK_HOSTS, application
+from clearance.center.connections import Patience, patient
 from clearance.center.service import Center
 
 log: logging.Logger = logging.getLogger("clearance.center")
@@ -72,19 +73,23 @@ class Binding:
 class CenterServer:
     """A listening Center. Use `serve` in the main thread, or ``with CenterServer(...)`` for one in a thread.
 
+    ``patience`` is how long a request may take to arrive.
+
     Raises:
         CannotServe: the address is not allowed or not free.
     """
 
-    def __init__(self, center: Center, binding: Binding | None = None) -> None:
-        binding = binding or Binding()
+    def __init__(self, center: Center, binding: Binding | None = None, patience: Patience | None = None) -> None:
+        binding, patience = binding or Binding(), patience or Patience()
         binding.check()
         self.binding = binding
         self._socket = _listen(binding.host, binding.port)
         self._server = _Server(
             center,
             uvicorn.Config(
-                application(center, binding.hosts()),
+                application(center, binding.hosts(), body_within=patience.body),
+                http=patient(patience),
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -11,15 +11,25 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from clearance.center import keys, refusals, signing
 from clearance.center import policy as policies
 from clearance.center.bell import Bell
-from clearance.center.desk import SECOND, Desk
+from clearance.center.desk import MAX_PENDING, SECOND, Desk
 from clearance.center.policy import Policy
-from clearance.center.records import NotAuthenticated, Principal, Record, Role, Session, StoreUnavailable
+from clearance.center.rates import RATE, Rates
+from clearance.center.records import (
+    KeyRecord,
+    NotAuthenticated,
+    Principal,
+    Record,
+    Role,
+    Session,
+    StoreUnavailable,
+)
 from clearance.center.signing import SigningKey
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
@@ -42,19 +52,32 @@ def wall_clock() -> int:
 
 
 class Center:
-    """An Authorization Center on a store. Close it when done; it may be shared by threads and event loops."""
+    """An Authorization Center on a store. Close it when done; it may be shared by threads and event loops.
+
+    Args:
+        store: where it keeps things.
+        policy: what needs no person, and what none may allow.
+        now: its clock, in microseconds since 1970.
+        signing_key: signs its receipts; without one there are none.
+        rate: requests a second that one key may send over HTTP; 0 for no limit.
+        max_pending: actions of one key that may wait for a decision at once.
+    """
 
     def __init__(
         self,
         store: Store,
         policy: Policy | None = None,
         now: Callable[[], int] = wall_clock,
+        *,
         signing_key: SigningKey | None = None,
+        rate: float = RATE,
+        max_pending: int = MAX_PENDING,
     ) -> None:
         self.store = store
         self.signing_key: SigningKey = signing_key or SigningKey(None)
-        self.desk: Desk = Desk(policy or Policy(), now)
+        self.desk: Desk = Desk(policy or Policy(), now, max_pending)
         self.bell: Bell = Bell()
+        self.rates: Rates = Rates(rate)
         store.on_change = self.bell.ring
 
     @classmethod
@@ -65,13 +88,15 @@ class Center:
         *,
         use: Use = Use.SERVE,
         signing_key: str | os.PathLike[str] | None = None,
+        rate: float = RATE,
+        max_pending: int = MAX_PENDING,
     ) -> Center:
         """A Center on a SQLite file, which is made if there is none, or on a database at ``postgresql://...``.
 
         Only one Center serves from a file; on PostgreSQL there may be several.
 
         ``signing_key`` is the file with the key for receipts, made when it is first needed; default: the database's
-        name with ``.key`` behind it.
+        name with ``.key`` behind it. For the limits see `Center`.
 
         Raises:
             DatabaseRefused: the database cannot be used so.
@@ -79,7 +104,7 @@ class Center:
         """
         policy = policies.load(Path(policy_file)) if policy_file is not None else Policy()
         key = SigningKey(Path(signing_key) if signing_key is not None else signing.beside(database))
-        return cls(open_store(database, use), policy, signing_key=key)
+        return cls(open_store(database, use), policy, signing_key=key, rate=rate, max_pending=max_pending)
 
     def close(self) -> None:
         """Answer whoever waits, finish what was taken in, close the store."""
@@ -106,24 +131,67 @@ class Center:
                     return record
                 await rung_within(rung, left)
 
-    def create_key(self, role: Role, name: str = "", actor: str = "local") -> str:
-        """Make an API key; its text is returned here and never again."""
-        return self.do(lambda tx: keys.create(tx, role, name, self.desk.now(), actor))[0]
+    def create_key(
+        self,
+        role: Role,
+        name: str = "",
+        actor: str = "local",
+        *,
+        owner: str | None = None,
+        lifetime: float | None = None,
+    ) -> str:
+        """Make an API key; its text is returned here and never again.
+
+        Args:
+            role: what it may do.
+            name: what people see of it; default: its role and id.
+            actor: who makes it, for the audit trail.
+            owner: the person behind it. Nobody decides what another key of the same owner asks for.
+            lifetime: seconds that it lives; default: until it is revoked.
+
+        Raises:
+            Invalid: one of these cannot be meant.
+        """
+        made = self.do(lambda tx: keys.create(tx, role, name, self.desk.now(), actor, owner=owner, lifetime=lifetime))
+        return made[0]
+
+    def revoke_key(self, key_id: str, actor: str = "local") -> KeyRecord:
+        """End a key for good, with every session and sign-in link of it.
+
+        Raises:
+            NotFound: there is no such key.
+        """
+        return self.do(lambda tx: keys.revoke(tx, key_id, self.desk.now(), actor))
+
+    def principal(self, tx: Tx, key: str | None) -> Principal:
+        """Whose key this is.
+
+        Raises:
+            NotAuthenticated: nobody's, or one that has ended.
+        """
+        return keys.principal(tx, key, self.desk.now())
 
     def sign_in_token(self, principal: Principal) -> str:
         """A token that signs a browser in, once, within `SIGN_IN_FOR` seconds."""
         token = secrets.token_urlsafe(32)
-        until = self.desk.now() + SIGN_IN_FOR * SECOND
-        self.do(lambda tx: tx.add_sign_in(_digest(token), principal, until))
+
+        def keep(tx: Tx) -> None:
+            now = self.desk.now()
+            tx.forget_expired(now)
+            tx.add_sign_in(_digest(token), principal, now + SIGN_IN_FOR * SECOND)
+
+        self.do(keep)
         return token
 
     def sign_in(self, tx: Tx, token: str) -> tuple[str, Session]:
         """Use up a sign-in token: the cookie's value and the session behind it.
 
         Raises:
-            NotAuthenticated: it is unknown, used or too old.
+            NotAuthenticated: it is unknown, used or too old, or its key has ended.
         """
-        principal = tx.take_sign_in(_digest(token), self.desk.now())
+        now = self.desk.now()
+        found = tx.take_sign_in(_digest(token), now)
+        principal = keys.holder(tx, found.id, now) if found is not None else None
         if principal is None:
             raise NotAuthenticated("This sign-in link was used already, or is too old. Make a new one.")
         return self.start_session(tx, principal)
@@ -131,22 +199,24 @@ class Center:
     def start_session(self, tx: Tx, principal: Principal) -> tuple[str, Session]:
         """Sign a browser in: the cookie's value and the session behind it."""
         cookie = secrets.token_urlsafe(32)
-        until = self.desk.now() + SESSION_FOR * SECOND
-        session = Session(_digest(cookie), principal, secrets.token_urlsafe(32), until)
+        now = self.desk.now()
+        session = Session(_digest(cookie), principal, secrets.token_urlsafe(32), now + SESSION_FOR * SECOND)
+        tx.forget_expired(now)
         tx.add_session(session)
         return cookie, session
 
     def session(self, tx: Tx, cookie: str | None) -> Session:
-        """The session behind a cookie.
+        """The session behind a cookie, with the rights that its key has now.
 
         Raises:
-            NotAuthenticated: there is none, it has ended, or its key was revoked.
+            NotAuthenticated: there is none, or it or its key has ended.
         """
-        found = tx.session(_digest(cookie), self.desk.now()) if cookie else None
-        key = tx.key(found.principal.id) if found else None
-        if found is None or (key is not None and key.revoked_at is not None):
+        now = self.desk.now()
+        found = tx.session(_digest(cookie), now) if cookie else None
+        principal = keys.holder(tx, found.principal.id, now) if found is not None else None
+        if found is None or principal is None:
             raise NotAuthenticated("Please sign in")
-        return found
+        return replace(found, principal=principal)
 
     @contextlib.asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:

@@ -15,8 +15,7 @@ from clearance.center.audit import Link, Report
 from clearance.center.store.base import Use
 from clearance.center.visible import plain
 from clearance.cli import heads
-from clearance.cli.common import AS_JSON, DATABASE, DatabaseAddress, plain_errors, say
-from clearance.cli.serving import opened
+from clearance.cli.common import AS_JSON, DATABASE, DatabaseAddress, opened, plain_errors, say
 from clearance.witness import Head
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import auditing, deciding, guarding, heads, keeping, receipting, serving
+from clearance.cli import auditing, deciding, guarding, heads, keeping, keys, receipting, serving, stopping
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -21,9 +21,11 @@ COMMANDS = (
     deciding.pending,
     deciding.approve,
     deciding.deny,
+    deciding.revoke,
+    stopping.kill,
     guarding.guards,
     serving.serve_center,
-    serving.keys,
+    keys.keys,
     auditing.audit,
     receipting.receipt,
 )

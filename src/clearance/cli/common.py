@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import click
 
 from clearance.center.policy import PolicyError
-from clearance.center.records import DatabaseRefused, StoreUnavailable
+from clearance.center.records import DatabaseRefused, DeskError, StoreUnavailable
 from clearance.center.server import CannotServe
+from clearance.center.service import Center
 from clearance.center.signing import CannotSign
+from clearance.center.store.base import Use
 from clearance.center.store.databases import is_url
 from clearance.cli.heads import BadHeads
 from clearance.client import Client
@@ -44,9 +48,34 @@ class DatabaseAddress(click.Path):
 DATABASE = click.option(
     "--database", required=True, type=DatabaseAddress(exists=True), help="The Center's SQLite file, or postgresql://..."
 )
+SIGNING_KEY = click.option(
+    "--signing-key",
+    type=click.Path(dir_okay=False),
+    help="The file with the key that signs receipts; made if missing. Default: the database's name and .key.",
+)
 NEW_DATABASE = click.option(
     "--database", required=True, type=DatabaseAddress(), help="The Center's SQLite file, or postgresql://..."
 )
+
+
+def lifetime(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Read a length of time such as ``90d``, ``12h`` or ``30m``; in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([mhdw])", value.strip().lower())
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no length of time; write it as 90d, 12h or 30m.")
+    return int(found[1]) * {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}[found[2]]
+
+
+@contextmanager
+def opened(database: str, use: Use, policy: str | None = None, **options: Any) -> Iterator[Center]:
+    """The Center on this database, for one command; ``options`` are those of `Center.open`."""
+    center = Center.open(database, policy, use=use, **options)
+    try:
+        yield center
+    finally:
+        center.close()
 
 
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -58,7 +87,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except AuthorizationError as error:
             raise click.ClickException(f"{error.happened} {error.next_step}".strip()) from None
-        except (DatabaseRefused, StoreUnavailable, PolicyError, CannotServe, CannotSign, BadHeads) as error:
+        except (DatabaseRefused, DeskError, StoreUnavailable, PolicyError, CannotServe, CannotSign, BadHeads) as error:
             raise click.ClickException(str(error)) from None
 
     return wrapped

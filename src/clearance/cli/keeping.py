@@ -11,9 +11,8 @@ import click
 from clearance.center import backups
 from clearance.center.audit import Report
 from clearance.center.store.base import Use
-from clearance.cli.common import DATABASE, NEW_DATABASE, plain_errors
+from clearance.cli.common import DATABASE, NEW_DATABASE, opened, plain_errors
 from clearance.cli.heads import line_of
-from clearance.cli.serving import opened
 from clearance.witness import Head
 
 

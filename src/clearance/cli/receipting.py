@@ -12,8 +12,7 @@ from clearance import receipts
 from clearance.center.signing import SigningKey, beside
 from clearance.center.visible import plain
 from clearance.cli import heads
-from clearance.cli.common import AS_JSON, ENV_FILE, DatabaseAddress, client_of, plain_errors, say
-from clearance.cli.serving import SIGNING_KEY
+from clearance.cli.common import AS_JSON, ENV_FILE, SIGNING_KEY, DatabaseAddress, client_of, plain_errors, say
 from clearance.models import Json
 
 

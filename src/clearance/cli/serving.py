@@ -1,4 +1,4 @@
-"""``clearance center`` and ``keys``: running a Center and looking after who may use it."""
+"""``clearance center``: running a Center."""
 
 from __future__ import annotations
 
@@ -12,23 +12,13 @@ from typing import Any
 import click
 
 from clearance._version import __version__
-from clearance.center.records import Principal, Role
+from clearance.center.desk import MAX_PENDING
+from clearance.center.rates import RATE
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center
 from clearance.center.store.base import Use
 from clearance.center.store.databases import shown
-from clearance.center.visible import plain
-from clearance.cli.common import DATABASE, NEW_DATABASE, DatabaseAddress, plain_errors
-
-
-@contextmanager
-def opened(database: str, use: Use, policy: str | None = None, signing_key: str | None = None) -> Iterator[Center]:
-    """The Center on this database, for one command."""
-    center = Center.open(database, policy, use=use, signing_key=signing_key)
-    try:
-        yield center
-    finally:
-        center.close()
+from clearance.cli.common import SIGNING_KEY, DatabaseAddress, opened, plain_errors
 
 
 @contextmanager
@@ -41,13 +31,6 @@ def sigterm_is_an_exit() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-SIGNING_KEY = click.option(
-    "--signing-key",
-    type=click.Path(dir_okay=False),
-    help="The file with the key that signs receipts; made if missing. Default: the database's name and .key.",
-)
-
-
 @click.group("center", invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
@@ -58,75 +41,56 @@ SIGNING_KEY = click.option(
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM file with its key.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of it has TLS.")
 @click.option("--public-url", help="The address people use, if it is another.")
+@click.option(
+    "--rate",
+    default=RATE,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Requests a second that one key may send; 0 for no limit.",
+)
+@click.option(
+    "--max-pending",
+    default=MAX_PENDING,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Requests of one key that may wait for a decision at once.",
+)
 @click.pass_context
 @plain_errors
 def serve_center(
-    context: click.Context, /, database: str | None, policy: str | None, signing_key: str | None, **binding: Any
+    context: click.Context,
+    /,
+    database: str | None,
+    policy: str | None,
+    signing_key: str | None,
+    rate: float,
+    max_pending: int,
+    **binding: Any,
 ) -> None:
     """Run an Authorization Center until it is stopped, or look after its database."""
     if context.invoked_subcommand is not None:
         return
     if database is None:
         raise click.MissingParameter(ctx=context, param=next(p for p in context.command.params if p.name == "database"))
-    _serve(database, policy, signing_key, Binding(**binding))
-
-
-def _serve(database: str, policy: str | None, signing_key: str | None, where: Binding) -> None:
+    where = Binding(**binding)
     where.check()
-    with sigterm_is_an_exit(), opened(database, Use.SERVE, policy, signing_key) as center:
+    limits = {"rate": rate, "max_pending": max_pending}
+    with sigterm_is_an_exit(), opened(database, Use.SERVE, policy, signing_key=signing_key, **limits) as center:
         if center.signing_key.file is not None:
             center.signing_key.make()
         server = CenterServer(center, where)
-        has_approver = any(key.role != "user" for key in center.do(lambda tx: tx.keys()))
         click.echo(f"Clearance Center {__version__} at {server.url}")
         click.echo(f"Inbox:    {server.url}/   (sign in with an admin key, or: clearance keys sign-in)")
         click.echo(f"Database: {shown(database)}   Policy: {policy or 'built in'} ({center.desk.policy.version})")
         if center.signing_key.file is None:
             click.echo("Receipts: none; start it with --signing-key FILE, the same for all Centers on this database")
-        if not has_approver:
+        if not _has_approver(center):
             click.echo(f"No approver yet: clearance keys create --role admin --database {shlex.quote(shown(database))}")
         sys.stdout.flush()
         server.serve()
 
 
-@click.group()
-def keys() -> None:
-    """Make and list API keys, and sign-in links."""
-
-
-@keys.command("create")
-@click.option("--role", required=True, type=click.Choice(["user", "admin", "super_admin"]), help="What it may do.")
-@click.option("--name", default="", help="Whose key it is; shown to approvers and in the audit trail.")
-@NEW_DATABASE
-@plain_errors
-def create_key(role: str, name: str, database: str) -> None:
-    """Make a key and print it: once, and nothing else."""
-    with opened(database, Use.VISIT) as center:
-        click.echo(center.create_key(Role(role), name))
-
-
-@keys.command("list")
-@DATABASE
-@plain_errors
-def list_keys(database: str) -> None:
-    """List the keys: id, role, name. The keys themselves are not kept."""
-    with opened(database, Use.READ) as center:
-        for key in center.do(lambda tx: tx.keys()):
-            click.echo(f"{key.id}  {key.role.value:<11}  {plain(key.name)}{'  (revoked)' if key.revoked_at else ''}")
-
-
-@keys.command("sign-in")
-@click.argument("key_id")
-@DATABASE
-@click.option("--url", default="http://127.0.0.1:8420", show_default=True, help="The Center's address.")
-@plain_errors
-def sign_in(key_id: str, database: str, url: str) -> None:
-    """Print a one-time link that signs the owner of key KEY_ID in to the inbox."""
-    with opened(database, Use.VISIT) as center:
-        key = center.do(lambda tx: tx.key(key_id))
-        if key is None or key.revoked_at is not None:
-            raise click.ClickException(
-                f"There is no key {key_id!r}; see: clearance keys list --database {shown(database)}"
-            )
-        token = center.sign_in_token(Principal(key.id, key.name, key.role))
-    click.echo(f"{url.rstrip('/')}/sign-in?token={token}")
+def _has_approver(center: Center) -> bool:
+    now = center.desk.now()
+    usable = (key for key in center.do(lambda tx: tx.keys()) if key.standing(now) == "active")
+    return any(key.principal().may_decide for key in usable)

@@ -7,7 +7,7 @@ from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any
 
-from clearance.center import keys, telling
+from clearance.center import telling
 from clearance.center.records import (
     Conflict,
     DeskError,
@@ -16,6 +16,7 @@ from clearance.center.records import (
     Record,
     StoreUnavailable,
     Submission,
+    TooMany,
 )
 from clearance.center.service import Center, rung_within
 from clearance.center.store.base import Tx
@@ -74,7 +75,7 @@ class EmbeddedTransport:
             return _refused(error)
 
     def _work(self, command: Command) -> Callable[[Tx], Record]:
-        return lambda tx: _at_the_desk(self._center, tx, keys.principal(tx, self._key), command)
+        return lambda tx: _at_the_desk(self._center, tx, self._center.principal(tx, self._key), command)
 
 
 def _at_the_desk(center: Center, tx: Tx, who: Principal, command: Command) -> Record:
@@ -105,9 +106,11 @@ def _refused(error: Any) -> Decision:
     if isinstance(error, Conflict) and error.record is not None:
         # Never the yes to a claim, whichever nonce stands there.
         return replace(telling.decision_of(error.record), nonce=None)
-    code = "bad_key" if isinstance(error, NotAuthenticated) else type(error).__name__.lower()
+    codes = {NotAuthenticated: "bad_key", TooMany: "rate_limited"}
+    code = codes.get(type(error), type(error).__name__.lower())
     raise AuthorizationUnavailable(
         f"The embedded Center refused the exchange: {error}.",
         reason_code=code,
-        transient=isinstance(error, StoreUnavailable),
+        transient=isinstance(error, (StoreUnavailable, TooMany)),
+        retry_after=error.retry_after if isinstance(error, TooMany) else None,
     ) from error

@@ -25,6 +25,7 @@ from clearance.wire.vocabulary import (
     IDEMPOTENCY_KEY_LENGTH,
     LINKS,
     MAX_HOLD,
+    MAX_KEYS,
     SPOKEN,
 )
 
@@ -137,7 +138,7 @@ def _adapter(schema: Any) -> TypeAdapter[Any]:
 def parse(schema: Callable[..., T], body: bytes) -> T:
     """A body of this form, or Unreadable. An empty body is an empty object."""
     try:
-        value = strictjson.read(body) if body.strip() else {}
+        value = strictjson.read(body, max_keys=MAX_KEYS) if body.strip() else {}
         parsed: T = _adapter(schema).validate_json(strictjson.write(value), strict=True)
     except strictjson.NotJson as error:
         raise Unreadable(f"The body is {error}") from None

@@ -16,15 +16,24 @@ class NotJson(ValueError):
     """The bytes are not one JSON text that means one thing."""
 
 
-def read(data: bytes, *, max_depth: int = MAX_DEPTH) -> Json:
-    """Parse UTF-8 JSON; refuses duplicate keys, NaN and infinities, and nesting over ``max_depth``.
+def read(data: bytes, *, max_depth: int = MAX_DEPTH, max_keys: int | None = None) -> Json:
+    """Parse UTF-8 JSON; refuses duplicate keys, NaN and infinities, nesting over ``max_depth``, over ``max_keys`` keys.
 
     Raises:
         NotJson: with what is wrong, never with the text itself.
     """
+    keys = 0
+
+    def counted(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal keys
+        keys += len(pairs)
+        if max_keys is not None and keys > max_keys:
+            raise NotJson(f"more than {max_keys:,} keys")
+        return _unique(pairs)
+
     try:
         value: Json = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+            data.decode("utf-8"), object_pairs_hook=counted, parse_constant=_refuse, parse_float=_finite
         )
     except NotJson:
         raise

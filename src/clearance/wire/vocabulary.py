@@ -21,6 +21,8 @@ MAX_ANSWER: Final = 256 * 1024
 """Bytes of an answer that a client reads; a longer one is refused."""
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a request body that a server reads; a longer one is refused unread."""
+MAX_KEYS: Final = 10_000
+"""Keys of all objects in a request body together; a body with more is refused."""
 MAX_HOLD: Final = 60
 """Seconds that a server holds a status answer back, at most."""
 IDEMPOTENCY_KEY_LENGTH: Final = 200

@@ -11,6 +11,7 @@ from clearance.center.edits import as_typed
 from clearance.center.inbox.display import spelled
 from clearance.center.inbox.values import Shown, Value
 from clearance.center.records import Factor, Principal, Record
+from clearance.center.switches import REASON_CODE
 from clearance.models import CodeIdentity, Json, Status
 
 LARGEST_CARD = 20_000
@@ -79,8 +80,18 @@ class Card:
 
     @property
     def is_own(self) -> bool:
-        """Did the viewer's own key ask for it?"""
-        return self.record.requester == self.viewer.id
+        """Did the viewer ask for it, with this key or another one of theirs?"""
+        return self.viewer.is_behind(self.record)
+
+    @property
+    def may_decide(self) -> bool:
+        """May the viewer decide it?"""
+        return self.viewer.may_decide and not self.is_own
+
+    @property
+    def may_revoke(self) -> bool:
+        """May the viewer take its approval back?"""
+        return self.viewer.may_decide and self.record.status is Status.APPROVED
 
     @property
     def level(self) -> str:
@@ -179,13 +190,15 @@ class Card:
         name = self.record.decided_by or ""
         if self.record.reason_code == "policy" and name.startswith("policy:"):
             return f"policy rule {name.removeprefix('policy:').rpartition('@')[0]}"
+        if self.record.reason_code == REASON_CODE:
+            return f"the kill switch of {name.removeprefix('kill-switch:')}"
         return name
 
     @property
     def verdict(self) -> str:
         """What was decided, in a word or two."""
-        if self.record.status in _ENDED_UNDECIDED:
-            return _ENDED_UNDECIDED[self.record.status]
+        if self.record.status in _OTHER_WORDS:
+            return _OTHER_WORDS[self.record.status]
         if self.record.status not in _AFTER_APPROVAL:
             return "Denied"
         return "Approved with changes" if self.record.edits else "Approved"
@@ -217,15 +230,16 @@ class Card:
         return Moment(microseconds // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
 
 
-_ENDED_UNDECIDED = {
+_OTHER_WORDS = {
     Status.PENDING: "Waiting",
     Status.EXPIRED: "Expired",
     Status.WITHDRAWN: "Withdrawn",
+    Status.REVOKED: "Revoked",
 }
 _AFTER_APPROVAL = frozenset(
     {
         *(Status.APPROVED, Status.EXECUTING, Status.COMPLETED, Status.FAILED, Status.UNKNOWN),
-        *(Status.LAPSED, Status.REVOKED, Status.STALE),
+        *(Status.LAPSED, Status.STALE),
     }
 )
 _TONES = {
@@ -244,7 +258,7 @@ _CAME_OF_IT = {
     Status.EXPIRED: "nobody decided in time; did not run",
     Status.LAPSED: "was not started in time; did not run",
     Status.WITHDRAWN: "taken back by the agent; did not run",
-    Status.REVOKED: "revoked; did not run",
+    Status.REVOKED: "approved, then taken back; did not run",
     Status.STALE: "outdated by a new policy; did not run",
     Status.UNKNOWN: "may have run; nobody reported back",
 }

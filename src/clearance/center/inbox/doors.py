@@ -1,7 +1,8 @@
 """Who may come in: the session cookie, and what a form must prove before it changes anything.
 
 A form must come from a page of ours. Three things say so, each enough against most attackers: the cookie is
-``SameSite=Strict``, the browser names the page's origin, and the form carries the session's own token.
+``SameSite=Strict``, the browser names the page's origin (see `clearance.center.limits`) or says that the sites
+differ, and the form carries the session's own token.
 """
 
 from __future__ import annotations
@@ -9,20 +10,21 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Mapping
 from typing import TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from clearance.center.api import center_of
+from clearance.center.limits import FORM
 from clearance.center.records import Forbidden, Invalid, Session
 from clearance.center.service import SESSION_FOR
 from clearance.center.store.base import Tx
 
 T = TypeVar("T")
-FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 20
-MAY_NOT_DECIDE = "This key may ask, but not decide. The inbox is for keys with the role admin."
+MAY_NOT_ENTER = "This key may ask, but not decide. The inbox is for keys with the role admin, super_admin or auditor."
+MAY_NOT_DECIDE = "This key may read, but not decide. Ask somebody with the role admin."
 
 
 def cookie_name(request: Request) -> str:
@@ -31,39 +33,56 @@ def cookie_name(request: Request) -> str:
     return f"clearance-{port}" if host and port.isdigit() else "clearance"
 
 
+def check_reader(session: Session) -> None:
+    """Refuse whoever may not see what others ask.
+
+    Raises:
+        Forbidden: then.
+    """
+    if not session.principal.may_read_all:
+        raise Forbidden(MAY_NOT_ENTER)
+
+
 async def as_approver(request: Request, work: Callable[[Tx, Session], T]) -> T:
-    """Run one transaction as whoever is signed in.
+    """Run one transaction as whoever is signed in, and may decide.
 
     Raises:
         NotAuthenticated: nobody is.
-        Forbidden: the one who is may not decide.
+        Forbidden: the one who is may not.
+    """
+
+    def inside(tx: Tx, session: Session) -> T:
+        if not session.principal.may_decide:
+            raise Forbidden(MAY_NOT_DECIDE)
+        return work(tx, session)
+
+    return await as_reader(request, inside)
+
+
+async def as_reader(request: Request, work: Callable[[Tx, Session], T]) -> T:
+    """Run one transaction as whoever is signed in, and may see what others ask.
+
+    Raises:
+        NotAuthenticated: nobody is.
+        Forbidden: the one who is may not.
     """
     center, cookie = center_of(request), request.cookies.get(cookie_name(request))
 
     def inside(tx: Tx) -> T:
         session = center.session(tx, cookie)
-        if not session.principal.may_decide:
-            raise Forbidden(MAY_NOT_DECIDE)
+        check_reader(session)
         return work(tx, session)
 
     return await center.ado(inside)
 
 
-def check_origin(request: Request) -> None:
+def check_site(request: Request) -> None:
     """Refuse a form that another site's page sent.
 
     Raises:
-        Forbidden: the browser names another origin, or says that the sites differ.
+        Forbidden: the browser says that the sites differ.
     """
-    headers = request.headers
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise Forbidden("This form was sent by another site, so nothing was done")
-    origin = headers.get("origin")
-    if origin is None:
-        return
-    said = urlsplit(origin)
-    # Behind a proxy with TLS the browser's scheme is https while ours is not; never the other way round.
-    if said.netloc != headers.get("host") or said.scheme not in (request.url.scheme, "https"):
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Forbidden("This form was sent by another site, so nothing was done")
 
 
@@ -74,7 +93,7 @@ async def form_of(request: Request) -> Mapping[str, str]:
         Forbidden: another site sent it.
         Invalid: it is not a form, or has a field twice.
     """
-    check_origin(request)
+    check_site(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Invalid("This address takes a form")
     try:

@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from clearance.center import keys
+from clearance.center import switches
 from clearance.center.api import action_id, center_of
 from clearance.center.audit import Link
 from clearance.center.desk import BULK_LEVELS, LONGEST_REASON, SECOND
 from clearance.center.edits import parsed
 from clearance.center.inbox import doors, rendering, static_files
 from clearance.center.inbox.cards import LEVELS, Card
-from clearance.center.records import Forbidden, Invalid, NotAuthenticated, Session
+from clearance.center.records import DeskError, Invalid, KillSwitch, NotAuthenticated, Session, StoreUnavailable
 from clearance.center.service import rung_within
 from clearance.center.store.base import Tx
 from clearance.models import Json, Status
@@ -62,12 +62,14 @@ async def action(request: Request) -> Response:
     """One request with all there is to know about it."""
     center, wanted = center_of(request), action_id(request)
 
-    def read(tx: Tx, session: Session) -> tuple[Session, Card, list[Link]]:
+    def read(tx: Tx, session: Session) -> tuple[Session, Card, list[Link], list[KillSwitch]]:
         record = center.desk.read(tx, session.principal, wanted)
-        return session, Card(record, session.principal, center.desk.now()), list(tx.audit_of(wanted))
+        card = Card(record, session.principal, center.desk.now())
+        return session, card, list(tx.audit_of(wanted)), switches.on(tx)
 
-    session, card, trail = await doors.as_approver(request, read)
-    return await _page(request, "action.html", {"session": session, "card": card, "trail": trail})
+    session, card, trail, stopped = await doors.as_reader(request, read)
+    found = {"session": session, "card": card, "trail": trail, "switches": stopped}
+    return await _page(request, "action.html", found)
 
 
 async def approve(request: Request) -> Response:
@@ -78,6 +80,19 @@ async def approve(request: Request) -> Response:
 async def deny(request: Request) -> Response:
     """Refuse a request, with a reason that the agent is told."""
     return await _decide(request, approve=False)
+
+
+async def revoke(request: Request) -> Response:
+    """Take an approval back before it is claimed."""
+    center, wanted, form = center_of(request), action_id(request), await doors.form_of(request)
+    reason = _reason(form)
+
+    def take_back(tx: Tx, session: Session) -> str:
+        doors.check_token(session, form)
+        record = center.desk.revoke(tx, session.principal, wanted, reason=reason, channel="inbox")
+        return f"Taken back: {Card(record, session.principal, center.desk.now()).title}"
+
+    return _done(request, await doors.as_approver(request, take_back))
 
 
 async def approve_all(request: Request) -> Response:
@@ -92,7 +107,7 @@ async def approve_all(request: Request) -> Response:
         who, done = session.principal, 0
         for wanted in map(int, ids):
             record = center.desk.read(tx, who, wanted)
-            if record.status is Status.PENDING and record.risk_level in BULK_LEVELS and record.requester != who.id:
+            if record.risk_level in BULK_LEVELS and center.desk.may_approve(tx, who, record):
                 center.desk.decide(tx, who, wanted, approve=True, channel="inbox")
                 done += 1
         return done
@@ -104,17 +119,25 @@ async def approve_all(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """A stream that says when anything changed; what it was, the page reads from the list."""
     center = center_of(request)
-    session = await doors.as_approver(request, lambda _tx, session: session)
 
-    def is_over() -> bool:
-        return center.bell.closed or center.desk.now() >= session.expires_at
+    async def is_open() -> bool:
+        """Is the session still good? Its key may have ended since."""
+        if center.bell.closed:
+            return False
+        try:
+            await doors.as_reader(request, lambda _tx, _session: None)
+        except (DeskError, StoreUnavailable):
+            return False
+        return True
+
+    await doors.as_reader(request, lambda _tx, _session: None)
 
     async def stream() -> AsyncIterator[str]:
-        while not is_over():
+        while await is_open():
             with center.bell.listening() as rung:
                 # Said after listening began: whoever reads the list now misses nothing that comes later.
                 yield f"id: {center.desk.now()}\nevent: changed\ndata: {{}}\n\n"
-                while not rung.done() and not is_over():
+                while not rung.done() and await is_open():
                     await rung_within(rung, KEEP_ALIVE)
                     if not rung.done():
                         yield ": still here\n\n"
@@ -134,11 +157,10 @@ async def sign_in(request: Request) -> Response:
 
     def enter(tx: Tx) -> str:
         if secret.startswith("owkai_"):
-            cookie, session = center.start_session(tx, keys.principal(tx, secret))
+            cookie, session = center.start_session(tx, center.principal(tx, secret))
         else:
             cookie, session = center.sign_in(tx, secret)
-        if not session.principal.may_decide:
-            raise Forbidden(doors.MAY_NOT_DECIDE)  # and the session, like the link's use, never was
+        doors.check_reader(session)  # if it raises, the session, like the link's use, never was
         return cookie
 
     try:
@@ -160,7 +182,7 @@ async def sign_out(request: Request) -> Response:
         doors.check_token(session, form)
         tx.end_session(session.id)
 
-    await doors.as_approver(request, leave)
+    await doors.as_reader(request, leave)
     response = RedirectResponse("/sign-in", 303)
     doors.see_out(request, response)
     return response
@@ -176,9 +198,7 @@ async def static(request: Request) -> Response:
 
 async def _decide(request: Request, *, approve: bool) -> Response:
     center, wanted, form = center_of(request), action_id(request), await doors.form_of(request)
-    reason = form.get("reason", "").strip()
-    if len(reason) > LONGEST_REASON:
-        raise Invalid(f"The reason is longer than {LONGEST_REASON:,} characters")
+    reason = _reason(form)
 
     def decide(tx: Tx, session: Session) -> str:
         doors.check_token(session, form)
@@ -202,6 +222,13 @@ def edits_in(card: Card, form: Mapping[str, str]) -> dict[str, Json]:
     }
 
 
+def _reason(form: Mapping[str, str]) -> str:
+    reason = form.get("reason", "").strip()
+    if len(reason) > LONGEST_REASON:
+        raise Invalid(f"The reason is longer than {LONGEST_REASON:,} characters")
+    return reason
+
+
 def _done(request: Request, said: str) -> Response:
     """Back to the inbox, or, for a page that stays open, a sentence to announce."""
     return RedirectResponse("/", 303) if is_page(request) else JSONResponse({"said": said})
@@ -215,6 +242,7 @@ class Listed:
     now: int
     waiting: list[Card]
     recent: list[Card]
+    switches: list[KillSwitch]
 
     @property
     def count(self) -> str:
@@ -230,7 +258,7 @@ class Listed:
     @property
     def bulk(self) -> list[Card]:
         """Those that may be approved together."""
-        return [card for card in self.waiting if not (card.needs_confirmation or card.is_own or card.is_large)]
+        return [card for card in self.waiting if card.may_decide and not (card.needs_confirmation or card.is_large)]
 
 
 async def _listed(request: Request) -> Mapping[str, object]:
@@ -242,10 +270,11 @@ async def _listed(request: Request) -> Mapping[str, object]:
         waiting = tx.actions(statuses=[Status.PENDING], oldest_first=True, limit=MOST_WAITING)
         newest = [Card(record, who, now) for record in tx.actions(statuses=DECIDED, limit=LOOKED_THROUGH)]
         newest.sort(key=lambda card: card.decided.milliseconds, reverse=True)
-        return Listed(session, now, [Card(record, who, now) for record in waiting], newest[:MOST_RECENT])
+        cards = [Card(record, who, now) for record in waiting]
+        return Listed(session, now, cards, newest[:MOST_RECENT], switches.on(tx))
 
-    listed = await doors.as_approver(request, read)
-    return {"session": listed.session, "listed": listed}
+    listed = await doors.as_reader(request, read)
+    return {"session": listed.session, "listed": listed, "switches": listed.switches}
 
 
 async def _page(request: Request, template: str, context: Mapping[str, object], status: int = 200) -> Response:
@@ -265,5 +294,6 @@ ROUTES: list[BaseRoute] = [
     Route("/inbox/approve-all", approve_all, methods=["POST"]),
     Route("/inbox/{id}/approve", approve, methods=["POST"]),
     Route("/inbox/{id}/deny", deny, methods=["POST"]),
+    Route("/inbox/{id}/revoke", revoke, methods=["POST"]),
     Route("/static/{name}", static, methods=["GET"]),
 ]

@@ -14,6 +14,7 @@ from clearance.center.audit import Link
 from clearance.center.desk import LONGEST_REASON, SECOND
 from clearance.center.inbox import static_files
 from clearance.center.inbox.display import spelled, visible
+from clearance.center.switches import scope
 
 _TOLD_ELSEWHERE = frozenset({"seq", "at", "event", "actor", "action_id", "status"})
 
@@ -37,6 +38,7 @@ def _environment() -> Environment:
         "version": __version__,
         "static": static_files.address,
         "longest_reason": LONGEST_REASON,
+        "scope": scope,
     }
     return environment
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from clearance.center.audit import Link
-from clearance.center.records import Entry, KeyRecord, Principal, Record, Session
+from clearance.center.records import Entry, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.models import Status
 from clearance.witness import Head
 
@@ -76,6 +76,10 @@ class Tx(Protocol):
         """Actions whose time (to be decided, claimed or finished) has passed."""
         ...
 
+    def pending_of(self, requester: str, now: int) -> int:
+        """How many of this requester's actions wait for a decision, in time."""
+        ...
+
     def next_deadline(self) -> int | None:
         """The earliest time at which an action will be overdue."""
         ...
@@ -88,12 +92,12 @@ class Tx(Protocol):
         """The audit trail in order, from behind entry ``after``."""
         ...
 
-    def audit_of(self, action_id: int) -> Iterator[Link]:
-        """The entries of the audit trail about one action, in order."""
-        ...
-
     def audit_length(self) -> int:
         """The number of entries in the audit trail."""
+        ...
+
+    def audit_of(self, action_id: int) -> Iterator[Link]:
+        """The entries of the audit trail about one action, in order."""
         ...
 
     def audit_nodes(self, level: int, first: int, count: int) -> list[bytes]:
@@ -123,8 +127,24 @@ class Tx(Protocol):
         """The record of a key, or None."""
         ...
 
+    def save_key(self, record: KeyRecord) -> None:
+        """Replace what is kept of a key."""
+        ...
+
     def keys(self) -> list[KeyRecord]:
         """All keys, oldest first."""
+        ...
+
+    def switches(self) -> list[KillSwitch]:
+        """All kill switches, also those that are off, newest first."""
+        ...
+
+    def put_switch(self, switch: KillSwitch) -> None:
+        """Keep a kill switch, instead of the one there is for the same agent and tool."""
+        ...
+
+    def drop_switch(self, switch: KillSwitch) -> None:
+        """Forget a kill switch."""
         ...
 
     def add_sign_in(self, token_digest: str, principal: Principal, expires_at: int) -> None:
@@ -147,6 +167,14 @@ class Tx(Protocol):
         """Forget a session."""
         ...
 
+    def end_sessions_of(self, principal_id: str) -> None:
+        """Forget every session and sign-in link of a principal."""
+        ...
+
+    def forget_expired(self, now: int) -> None:
+        """Forget the sessions and sign-in links whose time has passed."""
+        ...
+
 
 class Store(Protocol):
     """Runs units of work."""
@@ -154,7 +182,8 @@ class Store(Protocol):
     on_change: Callable[[Collection[int]], None]
     """Told, after each commit, the ids of the actions that were added or changed, here or by another process.
 
-    Threads of the store call it. What it is told is a hint: it may come twice, or for what did not change.
+    0 stands for a kill switch. Threads of the store call it. What it is told is a hint: it may come twice, or for what
+    did not change.
     """
 
     @property

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from clearance.center import audit
 from clearance.center.audit import DAMAGED, Link
-from clearance.center.records import Conflict, Entry, KeyRecord, Principal, Record, Role, Session, StoreUnavailable
+from clearance.center.records import (
+    Conflict,
+    Entry,
+    KeyRecord,
+    KillSwitch,
+    Principal,
+    Record,
+    Role,
+    Session,
+    StoreUnavailable,
+)
 from clearance.center.store import rows, tables
 from clearance.center.store.base import Life
 from clearance.models import Status
@@ -29,6 +39,7 @@ class SqlTx:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._switches: list[KillSwitch] | None = None
         self.changed: set[int] = set()
         self.has_appended = False
 
@@ -87,6 +98,11 @@ class SqlTx:
         due_at = tables.actions.c.due_at
         query = select(tables.actions).where(due_at <= now).order_by(due_at).limit(limit)
         return [rows.from_row(row) for row in self._connection.execute(query)]
+
+    def pending_of(self, requester: str, now: int) -> int:
+        """See `Tx`."""
+        count: int = self._connection.execute(_PENDING_OF, {"requester": requester, "now": now}).scalar_one()
+        return count
 
     def next_deadline(self) -> int | None:
         """See `Tx`."""
@@ -173,17 +189,40 @@ class SqlTx:
 
     def add_key(self, record: KeyRecord) -> None:
         """See `Tx`."""
-        values = {name: getattr(record, name) for name in _KEY_COLUMNS}
-        self._connection.execute(tables.keys.insert().values({**values, "role": record.role.value}))
+        self._connection.execute(tables.keys.insert().values(_key_values(record)))
 
     def key(self, key_id: str) -> KeyRecord | None:
         """See `Tx`."""
         found = self._connection.execute(select(tables.keys).where(tables.keys.c.id == key_id)).first()
         return _key(found) if found else None
 
+    def save_key(self, record: KeyRecord) -> None:
+        """See `Tx`."""
+        update = tables.keys.update().where(tables.keys.c.id == record.id)
+        self._connection.execute(update.values(_key_values(record)))
+
     def keys(self) -> list[KeyRecord]:
         """See `Tx`."""
         return [_key(row) for row in self._connection.execute(select(tables.keys).order_by(tables.keys.c.created_at))]
+
+    def switches(self) -> list[KillSwitch]:
+        """See `Tx`. Read once a transaction: every approval that is looked at asks for them."""
+        if self._switches is None:
+            self._switches = [KillSwitch(**row._mapping) for row in self._connection.execute(_SWITCHES)]
+        return self._switches
+
+    def put_switch(self, switch: KillSwitch) -> None:
+        """See `Tx`."""
+        self.drop_switch(switch)
+        self._connection.execute(tables.kill_switches.insert().values(asdict(switch)))
+        self.changed.add(0)
+
+    def drop_switch(self, switch: KillSwitch) -> None:
+        """See `Tx`."""
+        columns = tables.kill_switches.c
+        same = (columns.agent == switch.agent) & (columns.tool == switch.tool)
+        self._connection.execute(tables.kill_switches.delete().where(same))
+        self._switches = None
 
     def add_sign_in(self, token_digest: str, principal: Principal, expires_at: int) -> None:
         """See `Tx`."""
@@ -213,12 +252,36 @@ class SqlTx:
         """See `Tx`."""
         self._connection.execute(tables.sessions.delete().where(tables.sessions.c.id == session_id))
 
+    def end_sessions_of(self, principal_id: str) -> None:
+        """See `Tx`."""
+        for table in (tables.sessions, tables.sign_ins):
+            self._connection.execute(table.delete().where(table.c.principal_id == principal_id))
 
-_KEY_COLUMNS = ("id", "name", "digest", "created_at", "revoked_at")
+    def forget_expired(self, now: int) -> None:
+        """See `Tx`."""
+        for table in (tables.sessions, tables.sign_ins):
+            self._connection.execute(table.delete().where(table.c.expires_at <= now))
+
+
+# Built once: every submit asks both.
+_SWITCHES = select(tables.kill_switches).order_by(tables.kill_switches.c.activated_at.desc())
+_PENDING_OF = (
+    select(func.count())
+    .select_from(tables.actions)
+    .where(
+        tables.IS_PENDING,
+        tables.actions.c.requester == bindparam("requester"),
+        tables.actions.c.due_at > bindparam("now"),
+    )
+)
+
+
+def _key_values(record: KeyRecord) -> dict[str, Any]:
+    return {**asdict(record), "role": record.role.value}
 
 
 def _key(row: Any) -> KeyRecord:
-    return KeyRecord(row.id, Role(row.role), row.name, row.digest, row.created_at, row.revoked_at)
+    return KeyRecord(**{**row._mapping, "role": Role(row.role)})
 
 
 def _principal_values(principal: Principal) -> dict[str, str]:

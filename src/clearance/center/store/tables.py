@@ -21,13 +21,14 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine
 
 from clearance.center.records import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -82,6 +83,9 @@ keys: Table = Table(
     Column("digest", String(64), nullable=False),
     Column("created_at", NUMBER, nullable=False),
     Column("revoked_at", NUMBER),
+    Column("expires_at", NUMBER),
+    Column("owner", String(64)),
+    Column("last_used_at", NUMBER),
 )
 
 sign_ins: Table = Table(
@@ -104,6 +108,31 @@ sessions: Table = Table(
     Column("role", String(16), nullable=False),
     Column("form_token", String(64), nullable=False),
     Column("expires_at", NUMBER, nullable=False),
+)
+
+
+kill_switches: Table = Table(
+    "kill_switches",
+    metadata,
+    Column("agent", String(200), primary_key=True),  # "" is every agent
+    Column("tool", String(200), primary_key=True),  # "" is every tool
+    Column("is_on", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("activated_at", NUMBER, nullable=False),
+    Column("activated_by", String(16), nullable=False),
+    Column("activated_by_name", String(200), nullable=False),
+)
+
+IS_PENDING = actions.c.status == text("'pending'")
+"""Spelled out, not a parameter: a database uses the index below only for a query that says the same."""
+
+pending_by_requester: Index = Index(
+    "pending_by_requester",
+    actions.c.requester,
+    actions.c.due_at,
+    actions.c.status,  # always the same here, but SQLite would open each row to see it
+    sqlite_where=IS_PENDING,
+    postgresql_where=IS_PENDING,
 )
 
 
@@ -144,7 +173,19 @@ _APPEND_ONLY = {
     ],
 }
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second}
+
+def _third(connection: Connection) -> None:
+    """Keys with an end and an owner, kill switches, a count of what waits; in a new database step 1 made them."""
+    there = {column["name"] for column in inspect(connection).get_columns(keys.name)}
+    for column in (keys.c.expires_at, keys.c.owner, keys.c.last_used_at):
+        if column.name not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {keys.name} ADD COLUMN {definition}"))
+    kill_switches.create(connection, checkfirst=True)
+    pending_by_requester.create(connection, checkfirst=True)
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:

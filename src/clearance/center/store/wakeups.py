@@ -32,7 +32,7 @@ class Wakeups:
 
     Args:
         connect: makes the connection, with autocommit.
-        ring: told the ids of actions that were changed.
+        ring: told the ids of actions that were changed; 0 for what is about no action.
     """
 
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]], ring: Callable[[Collection[int]], None]) -> None:
@@ -142,7 +142,7 @@ class Wakeups:
         self._called = False  # who calls from here on may have come too late for what is read now
         query = "SELECT seq, action_id FROM audit WHERE seq > %s ORDER BY seq LIMIT %s"
         while found := connection.execute(query, (self._seen, _AT_ONCE)).fetchall():
-            self._ring({action_id for _, action_id in found if action_id is not None})
+            self._ring({action_id or 0 for _, action_id in found})  # 0: what is about no action, as a kill switch
             self._seen = found[-1][0]
 
     @staticmethod

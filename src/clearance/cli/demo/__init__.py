@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from clearance import settings
-from clearance.center import audit, keys, telling
+from clearance.center import audit, telling
 from clearance.center.records import Role
 from clearance.center.server import CenterServer
 from clearance.center.service import Center
@@ -90,7 +90,7 @@ def _decisions(center: Center, steps: list[Step]) -> dict[str, Decision]:
 
 
 def _sign_in_token(center: Center, admin_key: str) -> str:
-    return center.sign_in_token(center.do(lambda tx: keys.principal(tx, admin_key)))
+    return center.sign_in_token(center.do(lambda tx: center.principal(tx, admin_key)))
 
 
 def _write_env(file: Path, url: str, key: str) -> Path:
