@@ -66,7 +66,7 @@ class Tree:
     """A tree that only grows. It keeps the hashes of its whole subtrees, one for each binary digit of its size."""
 
     def __init__(self, entries: int = 0, peaks: Iterable[bytes] = ()) -> None:
-        self.entries = entries
+        self.entries: int = entries
         self._peaks = list(peaks)
 
     @classmethod

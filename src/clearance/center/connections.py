@@ -28,7 +28,7 @@ class Patience:
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol, which ends a connection that is too slow, and one whose headers do not end."""
 
-    patience = Patience()
+    patience: Patience = Patience()
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

@@ -17,7 +17,7 @@ from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 
 T = TypeVar("T")
-log = logging.getLogger("clearance.center")
+log: logging.Logger = logging.getLogger("clearance.center")
 
 REFUSED = "refused"
 """The event of an entry about a refusal. It moves nothing."""

@@ -15,7 +15,7 @@ from clearance.errors import AuthorizationUnavailable, ConfigurationError
 from clearance.wire.vocabulary import AUDIT_HEAD
 from clearance.witness import Head
 
-log = logging.getLogger("clearance")
+log: logging.Logger = logging.getLogger("clearance")
 
 
 class Origin:

@@ -41,7 +41,7 @@ class SqlTx:
         self._connection = connection
         self._switches: list[KillSwitch] | None = None
         self.changed: set[int] = set()
-        self.has_appended = False
+        self.has_appended: bool = False
 
     def add_action(self, record: Record) -> Record:
         """See `Tx`."""

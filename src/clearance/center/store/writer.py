@@ -26,7 +26,7 @@ from clearance.center.store.sql import SqlTx
 from clearance.witness import Head, Tree
 
 T = TypeVar("T")
-log = logging.getLogger("clearance.center")
+log: logging.Logger = logging.getLogger("clearance.center")
 
 MOST_A_COMMIT = 256
 """Units of work that share one commit at most."""
