@@ -280,6 +280,29 @@ def test_a_decision_that_comes_too_late_says_so_in_the_card(running: Running, de
     expect(desktop.card(record).get_by_role("alert")).to_contain_text("withdrawn")
 
 
+def test_a_list_that_was_asked_for_before_a_decision_does_not_bring_the_request_back(
+    running: Running, desktop: Desktop
+) -> None:
+    desktop.sign_in()
+    first = ask(running)
+    card = desktop.card(first)
+    card.wait_for()
+    held: list[tuple[Any, Any]] = []
+    desktop.page.route("**/inbox/list", lambda route: held.append((route, route.fetch())), times=1)
+    second = ask(running)  # the page asks for the list, and the answer has both
+    while not held:
+        desktop.page.wait_for_timeout(20)  # the browser calls back only while it is waited for
+
+    card.get_by_role("button", name="Approve", exact=True).click()
+    assert settled(running, first).status is Status.APPROVED
+    expect(card).to_have_count(0)
+    route, answer = held[0]
+    route.fulfill(response=answer)
+
+    desktop.card(second).wait_for()
+    expect(card).to_have_count(0)
+
+
 def test_approving_all_low_and_medium_leaves_the_high_ones(running: Running, desktop: Desktop) -> None:
     cleared, risky = [ask(running), ask(running), ask(running)], ask_for_a_migration(running)
     desktop.sign_in()

@@ -104,12 +104,14 @@ function merge(fresh) {
 }
 
 let isReading = false, isStale = false;
+let decided = 0; // so often; a list that was asked for before may still have what is decided by now
 
 function refresh() {
   isStale = true;
   if (isReading) return;
   isReading = true;
   isStale = false;
+  const before = decided;
   const request = new XMLHttpRequest();
   request.open("GET", "/inbox/list");
   request.responseType = "document";
@@ -117,7 +119,7 @@ function refresh() {
   request.onloadend = () => {
     isReading = false;
     const fresh = request.status === 200 && request.response ? find("#inbox", request.response) : null;
-    if (fresh) merge(document.adoptNode(fresh));
+    if (fresh && before === decided) merge(document.adoptNode(fresh));
     if (request.status === 401 || request.status === 403) state("out", "signed out");
     if (isStale) refresh();
   };
@@ -169,6 +171,7 @@ async function send(event) {
 
 function done(form, said) {
   if (inbox === null) return location.reload();
+  decided += 1;
   for (const card of all("#waiting > .card.gone")) card.remove();
   if (form.closest(".card")) remove(form.closest(".card"));
   else for (const id of new FormData(form).get("ids").split(" ")) find(`#request-${id}`)?.remove();
