@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from tests.center import rivals
 from tests.center.desks import Office
-from tests.center.stores import adding, driver
+from tests.center.stores import adding, do, driver, one_commit
 from tests.servers import PATIENCE, Api, center_process, command
 
 from clearance.center import audit, backups
@@ -71,6 +71,20 @@ def test_the_settings_are_those_that_lose_nothing(store: Store) -> None:
         return [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     assert store.submit(pragmas).result(30) == ["wal", 2, 1, sqlite.APPLICATION_ID]
+
+
+def test_what_sqlite_gave_up_by_itself_is_answered_as_kept_to_nobody(store: Store) -> None:
+    def given_up(tx: Tx) -> None:
+        driver(tx).connection.driver_connection.rollback()  # as SQLite may, when a disk is full
+
+    with one_commit(store):
+        futures: list[Future[Any]] = [store.submit(work) for work in (adding("1"), given_up, adding("2"))]
+
+    for future in futures:
+        with pytest.raises(StoreUnavailable, match="nothing was changed"):
+            future.result(PATIENCE)
+    assert do(store, lambda tx: tx.actions()) == []
+    assert do(store, adding("3")).id == 1
 
 
 def test_a_new_database_is_its_owners_alone(store: Store, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from clearance.center.records import DatabaseRefused
+from clearance.center.records import DatabaseRefused, StoreUnavailable
 from clearance.center.store import filelock, tables
 from clearance.center.store.base import Use
 from clearance.center.store.writer import GroupCommitStore
@@ -116,7 +116,21 @@ def _engine(file: Path, begin: str) -> Engine:
         # The driver's own idea of when a transaction begins is switched off; this is the real one.
         connection.exec_driver_sql(begin)
 
+    # A savepoint without a transaction would quietly begin one, and a commit of none says nothing.
+    event.listen(engine, "savepoint", lambda connection, _name: _check_open(connection))
+    event.listen(engine, "commit", _check_open)
     return engine
+
+
+def _check_open(connection: Connection) -> None:
+    """Make sure that the transaction that was begun goes on.
+
+    Raises:
+        StoreUnavailable: SQLite has rolled all of it back by itself, as it may when a disk is full.
+    """
+    raw: Any = connection.connection.driver_connection
+    if not raw.in_transaction:
+        raise StoreUnavailable("The database gave the transaction up; nothing was changed")
 
 
 def check_file(file: Path, use: Use = Use.READ) -> bool:
