@@ -40,7 +40,7 @@ def folder(of: Path) -> list[str]:
 
 def records(database: Path | str) -> dict[int, Status]:
     center = Center.open(database, use=Use.READ)
-    found = {record.id: record.status for record in center.do(lambda tx: tx.actions())}
+    found = {record.id: record.status for record in center.do(lambda tx: tx.actions(limit=100_000))}
     center.close()
     return found
 
@@ -226,6 +226,15 @@ def test_a_broken_trail_is_backed_up_and_called_so_but_not_restored(database: Pa
     assert not restored.exists()
 
 
+def test_an_action_that_does_not_stand_as_its_trail_says_is_not_restored(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as raw, raw:
+        raw.execute("UPDATE actions SET status = 'denied' WHERE status = 'approved'")
+
+    with pytest.raises(DatabaseRefused, match=r"kept as denied, but by the trail it is approved.*Nothing was"):
+        backups.restore(database, str(database.with_name("restored.db")))
+    assert folder(database) == ["center.db"]
+
+
 def test_a_folder_that_is_not_there_or_may_not_be_written_is_told(database: Path) -> None:
     with pytest.raises(DatabaseRefused, match=r"nowhere/copy.db: cannot be made \(No such file or directory\)"):
         backups.backup(str(database), database.parent / "nowhere" / "copy.db")
@@ -234,8 +243,8 @@ def test_a_folder_that_is_not_there_or_may_not_be_written_is_told(database: Path
 def test_a_full_disk_leaves_nothing_of_a_restore(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reopened = backups._reopened
 
-    def full(part: Path, report: audit.Report) -> int:
-        revoked = reopened(part, report)
+    def full(file: Path, part: Path, report: audit.Report) -> int:
+        revoked = reopened(file, part, report)
         Path(f"{part}-wal").write_bytes(b"what did not get into the database")
         return revoked
 

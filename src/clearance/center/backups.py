@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
+from clearance.center import trail
 from clearance.center.audit import Report
 from clearance.center.records import DatabaseRefused, Entry, Record
 from clearance.center.service import Center
@@ -49,12 +51,8 @@ def restore(file: Path, database: str) -> Restored:
     revoked: list[int] = []
 
     def finish(part: Path, report: Report) -> None:
-        if report.problem is not None:
-            raise DatabaseRefused(
-                f"{file}: its audit trail is broken after {report.entries} entries ({report.problem}). "
-                "Nothing was restored."
-            )
-        revoked.append(_reopened(part, report))
+        _check(file, report)
+        revoked.append(_reopened(file, part, report))
 
     return Restored(copies.copy(file, target, finish), revoked[0])
 
@@ -91,18 +89,25 @@ def _file(database: str, otherwise: str) -> Path:
     return Path(database)
 
 
-def _reopened(part: Path, report: Report) -> int:
+def _check(file: Path, report: Report) -> None:
+    """Refuse what is not as its audit trail says."""
+    if report.problem is not None:
+        raise DatabaseRefused(
+            f"{file}: its audit trail is broken after {report.entries} entries ({report.problem}). "
+            "Nothing was restored."
+        )
+
+
+def _reopened(file: Path, part: Path, report: Report) -> int:
     """Bring the copy forward, take back what may have been used since, and say in its trail what was done."""
     copies.leave_room(part)
-    center = Center.open(part)
+    with closing(Center.open(part)) as center:
+        _check(file, trail.verify(center))  # and that every action stands as the trail says
 
-    def note(tx: Tx) -> int:
-        revoked = center.desk.revoke_unclaimed(tx, "local", _REASON)
-        details: dict[str, object] = {"entries": report.entries, "head": report.head, "revoked": revoked}
-        tx.append(Entry(center.desk.now(), "center.restored", "local", details=details))
-        return revoked
+        def note(tx: Tx) -> int:
+            revoked = center.desk.revoke_unclaimed(tx, "local", _REASON)
+            details: dict[str, object] = {"entries": report.entries, "head": report.head, "revoked": revoked}
+            tx.append(Entry(center.desk.now(), "center.restored", "local", details=details))
+            return revoked
 
-    try:
         return center.do(note)
-    finally:
-        center.close()

@@ -11,10 +11,11 @@ from pathlib import Path
 from rich.console import Console
 
 from clearance import settings
-from clearance.center import audit, telling
+from clearance.center import telling
 from clearance.center.records import Role
 from clearance.center.server import CenterServer
 from clearance.center.service import Center
+from clearance.center.trail import verify
 from clearance.cli.demo import show
 from clearance.cli.demo.agent import AGENT_ID, Step, work
 from clearance.cli.demo.approver import Answers, ScriptedApprover
@@ -58,7 +59,7 @@ def run_demo(answers: Answers | None, wait: float | None, directory: str | None)
             stack.enter_context(ScriptedApprover(client, answers))
         shop = Shop(_fresh(folder / "shop.db"))
         steps = _run(shop, screen)
-        trail = center.do(lambda tx: audit.verify(tx.audit()))
+        trail = verify(center)
         show.summary(console, steps, _decisions(center, steps), shop.summary(), trail)
         console.print(f"Kept in {folder}", style="dim")
 
