@@ -40,24 +40,6 @@ def running(tmp_path: Path, clock: Clock) -> Iterator[Running]:
         yield running
 
 
-@pytest.fixture
-def agent(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.user_key) as agent:
-        yield agent
-
-
-@pytest.fixture
-def approver(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.admin_key) as approver:
-        yield approver
-
-
-@pytest.fixture
-def chief(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.center.create_key(Role.SUPER_ADMIN, "dave")) as chief:
-        yield chief
-
-
 def made(chief: Api, **fields: Any) -> dict[str, Any]:
     """The answer to making a key."""
     answer = chief.post("/api/keys/generate", fields)

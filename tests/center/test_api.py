@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -35,30 +35,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "kill-switch": {"on": True, "reason": "a drill"},
 }
 """A body that each POST route reads, by the end of its path."""
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    with running_center(tmp_path / "center.db") as running:
-        yield running
-
-
-@pytest.fixture
-def agent(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.user_key) as agent:
-        yield agent
-
-
-@pytest.fixture
-def approver(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.admin_key) as approver:
-        yield approver
-
-
-@pytest.fixture
-def chief(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.center.create_key(Role.SUPER_ADMIN, "dave")) as chief:
-        yield chief
 
 
 def of(action_id: int, end: str = "") -> str:

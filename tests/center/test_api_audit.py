@@ -29,24 +29,6 @@ ROUTES = [(method, route.path) for route in api.ROUTES for method in sorted((rou
 PAGES = [("GET", "/"), ("GET", "/sign-in"), ("GET", "/static/inbox.css"), ("GET", "/inbox/events")]
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    with running_center(tmp_path / "center.db") as running:
-        yield running
-
-
-@pytest.fixture
-def agent(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.user_key) as agent:
-        yield agent
-
-
-@pytest.fixture
-def approver(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.admin_key) as approver:
-        yield approver
-
-
 def handed_out(running: Running) -> list[Head]:
     """The head at every length of the Center's trail."""
     return heads_of(trail.pages(running.center))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,6 @@ LOOKS: dict[str, Callable[[Office, Record], Any]] = {
     "the timer": lambda office, _: office.sweep(),
 }
 looks = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
 
 
 # What may happen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +18,6 @@ from clearance.models import Status
 ADAS_BOT = Principal("agent-a", "adas-bot", Role.USER, "ada")
 ADA = Principal("admin-a", "ada the approver", Role.ADMIN, "ada")
 decisions = pytest.mark.parametrize("decide", [Office.approve, Office.deny])
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
 
 
 # One person, two keys

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.center.desks import CAROL, Office
 from tests.helpers import an_action
-from tests.servers import Api, Running, a_submit, claiming, running_center
+from tests.servers import Api, Running, a_submit, claiming
 
 from clearance.center import edits, risk
 from clearance.center.records import Conflict, Invalid
@@ -20,19 +18,6 @@ from clearance.models import Json, Status
 EDITABLE = an_action(editable=("amount",))
 OTHER = "d" * 43
 """The digest of the call as it was changed."""
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    with running_center(tmp_path / "center.db") as found:
-        yield found
 
 
 def test_an_edit_stands_beside_what_was_asked_which_never_changes(office: Office) -> None:

@@ -45,12 +45,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
-def agent(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.user_key) as agent:
-        yield agent
-
-
-@pytest.fixture
 def hasty(tmp_path: Path) -> Iterator[Running]:
     """A Center with little patience."""
     with running_center(tmp_path / "center.db", patience=SHORT) as running:

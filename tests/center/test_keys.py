@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -28,13 +28,6 @@ from clearance.center.records import (
     Session,
 )
 from clearance.center.store.base import Tx
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
 
 
 def made(office: Office, role: Role = Role.USER, name: str = "billing") -> tuple[str, KeyRecord]:
@@ -132,7 +125,7 @@ def test_one_mistyped_character_is_noticed_without_asking_the_store(data: st.Dat
             raise AssertionError(f"asked for {key_id}")
 
     with pytest.raises(NotAuthenticated):
-        keys.principal(NoStore(), key[:at] + typed + key[at + 1 :], 0)  # type: ignore[arg-type]
+        keys.principal(cast("Tx", NoStore()), key[:at] + typed + key[at + 1 :], 0)
 
 
 @pytest.mark.parametrize("presented", [None, "", " ", "owkai_user_x", "Bearer", "\x00", "ключ"])
@@ -206,10 +199,13 @@ def test_a_revoked_key_is_over_at_once_and_for_good_and_that_stands_in_the_trail
 def test_revoking_a_key_ends_its_sessions_and_links_and_nobody_elses(office: Office) -> None:
     until = office.clock.now + SECOND
     mine, other = (made(office, Role.ADMIN)[1].principal() for _ in range(2))
-    for who in (mine, other):
-        office.do(lambda tx, who=who: tx.add_session(Session(f"s-{who.id}", who, "form", until)))  # type: ignore[misc]
-        office.do(lambda tx, who=who: tx.add_sign_in(f"t-{who.id}", who, until))  # type: ignore[misc]
 
+    def sign_in(tx: Tx) -> None:
+        for who in (mine, other):
+            tx.add_session(Session(f"s-{who.id}", who, "form", until))
+            tx.add_sign_in(f"t-{who.id}", who, until)
+
+    office.do(sign_in)
     office.do(lambda tx: keys.revoke(tx, mine.id, office.clock.now, "local"))
 
     assert office.do(lambda tx: tx.session(f"s-{mine.id}", 0)) is None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,13 +15,6 @@ from clearance.center.records import Conflict, DeskError, Forbidden, NotFound, P
 from clearance.center.refusals import ALARM, MOST_REFUSALS, REFUSED
 from clearance.center.store.base import Tx
 from clearance.models import Status
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
 
 
 def entries(office: Office, *words: str) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,6 @@ from clearance.center.store.sql import SqlTx
 from clearance.models import Status
 
 NEW_COLUMNS = ("expires_at", "owner", "last_used_at")
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
 
 
 def turned_back(file: Path) -> None:

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,9 @@ from clearance.center import signing, trail
 from clearance.center.records import Conflict, Record
 from clearance.center.service import Center
 from clearance.center.signing import CannotSign, SigningKey, beside
-from clearance.models import Status
+from clearance.models import Action, Status
 from clearance.receipts import BadReceipt
 from clearance.witness import Head, continues
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
 
 
 @pytest.fixture
@@ -200,8 +192,8 @@ def test_an_approval_and_a_denial_by_a_person_get_a_receipt(office: Office, key:
 
 
 @pytest.mark.parametrize(("action", "status"), [(READ, "approved"), (DROP, "denied")])
-def test_a_decision_of_the_policy_gets_a_receipt(office: Office, key: SigningKey, action: object, status: str) -> None:
-    record = office.submit(action)  # type: ignore[arg-type]
+def test_a_decision_of_the_policy_gets_a_receipt(office: Office, key: SigningKey, action: Action, status: str) -> None:
+    record = office.submit(action)
     found = receipts.verify(receipt_of(office, key, record), key.public())
 
     assert found["status"] == status

@@ -10,7 +10,6 @@ import pytest
 from tests.servers import Api, Running, a_submit, running_center
 
 import clearance.center
-from clearance.center.records import Role
 from clearance.models import Status
 
 SUBMIT = "/api/v1/actions/submit"
@@ -53,18 +52,6 @@ CORPUS = [
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running_center(tmp_path_factory.mktemp("sql") / "center.db") as running:
         yield running
-
-
-@pytest.fixture
-def agent(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.user_key) as agent:
-        yield agent
-
-
-@pytest.fixture
-def chief(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.center.create_key(Role.SUPER_ADMIN, "dave")) as chief:
-        yield chief
 
 
 @pytest.mark.parametrize("text", CORPUS, ids=ascii)

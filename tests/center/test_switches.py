@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,13 +30,6 @@ def assert_stopped(office: Office, record: Record) -> None:
     """Its approval cannot be claimed any more."""
     with pytest.raises(Conflict, match="is revoked by kill-switch"):
         office.claim(record)
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "center.db")
-    yield office
-    office.close()
 
 
 def approved(office: Office, **action: Any) -> Record:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import pytest
 from tests.center.desks import CAROL, Office
@@ -25,6 +26,8 @@ from clearance.center.store.base import Life, Tx
 from clearance.center.store.sqlite import open_store
 from clearance.models import Status
 from clearance.witness import TILE, Head, continues, leaf, root_over
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -330,7 +333,7 @@ def test_a_trail_that_goes_on_while_it_is_verified_is_whole(office: Office, monk
     records = [office.submit() for _ in range(6)]
 
     class Busy:
-        def do(self, work: Callable[[Tx], object]) -> object:
+        def do(self, work: Callable[[Tx], T]) -> T:
             found = office.do(work)
             append(office, 1)
             if records:
@@ -338,7 +341,7 @@ def test_a_trail_that_goes_on_while_it_is_verified_is_whole(office: Office, monk
             return found
 
     assert known is not None
-    report = trail.verify(Busy(), [known])  # type: ignore[arg-type]
+    report = trail.verify(Busy(), [known])
 
     assert report.problem is None
     assert report.entries > known.entries

@@ -89,8 +89,11 @@ def rewritten(body: str, seq: int, dice: Random) -> str:
 def bit(links: list[Link], dice: Random) -> Tampered:
     """One bit of an entry or its hash."""
     at = dice.randrange(len(links))
-    field = dice.choice(["body", "hash"])
-    links[at] = replace(links[at], **{field: flipped(getattr(links[at], field), dice)})  # type: ignore[arg-type]
+    link = links[at]
+    if dice.choice(["body", "hash"]) == "body":
+        links[at] = replace(link, body=flipped(link.body, dice))
+    else:
+        links[at] = replace(link, hash=flipped(link.hash, dice))
     return Tampered(links, at, [])
 
 

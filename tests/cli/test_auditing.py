@@ -225,8 +225,10 @@ def test_check_finds_two_histories_in_one_file(running: Running, tmp_path: Path)
     assert "does not continue" in check(running, Path(file), code=1)
 
 
-def test_check_against_a_server_without_heads_says_so(running: Running, tmp_path: Path) -> None:
-    running.center.store._head = None  # type: ignore[attr-defined]
+def test_check_against_a_server_without_heads_says_so(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.center.store, "_head", None)
 
     assert "does not say how its audit trail stands" in check(running, tmp_path / "heads", code=1)
     assert not (tmp_path / "heads").exists()
