@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clearance.center import keys, switches
+from clearance.center import keys, switches, telling
 from clearance.center.api import at_the_desk, center_of, number_of
 from clearance.center.audit import Link
-from clearance.center.desk import SECOND
 from clearance.center.records import Forbidden, Invalid, KeyRecord, KillSwitch, Principal, Role
 from clearance.center.store.base import Tx
 from clearance.models import Json
@@ -166,7 +164,7 @@ def _entry(link: Link) -> dict[str, Json]:
 
 
 def _time(microseconds: int | None) -> str | None:
-    return None if microseconds is None else datetime.fromtimestamp(microseconds / SECOND, UTC).isoformat()
+    return answering.iso(telling.time_of(microseconds))
 
 
 ROUTES = [

@@ -159,7 +159,7 @@ async def claim(request: Request) -> Response:
     record = await at_the_desk(
         request, lambda tx, who: desk.claim(tx, who, wanted, said["digest"], said["nonce"], edited)
     )
-    if record.status is not Status.EXECUTING:  # the attempt itself has ended it, so it could not be undone by raising
+    if record.status is not Status.EXECUTING:  # the attempt itself has ended it
         return JSONResponse({**telling.claim_of(record), "detail": record.reason}, 409)
     return JSONResponse(telling.claim_of(record))
 

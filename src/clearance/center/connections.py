@@ -37,7 +37,7 @@ class Connection(HttpToolsProtocol):
         self._in_request = False
         self._head_bytes = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it, too
         """A connection begins, and with it the wait for its first request."""
         super().connection_made(transport)
         self._allow(self.patience.head)

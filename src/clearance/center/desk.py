@@ -187,7 +187,7 @@ class Desk:
             refusal = Conflict("The approver changed parameters; the claim must be for the call with them", record)
             raise self._refused(tx, who, record, Event.CLAIM, refusal)
         if record.policy_version != self.policy.version:
-            # Raising would undo the move itself: the caller is shown the record, which refuses by its status.
+            # Not raised as well: the move is the entry that tells of it, and the status of the record refuses.
             return self._move(tx, record, Event.OUTDATE, who.id, reason="The policy changed after the approval")
         return self._claimed(tx, record, who, nonce, edited_digest)
 

@@ -18,8 +18,8 @@ from clearance import receipts
 from clearance.center import trail
 from clearance.center.records import Conflict, Record
 from clearance.center.store.base import Tx
+from clearance.center.store.databases import is_url
 from clearance.models import Json
-from clearance.witness import Head
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -109,12 +109,12 @@ def draft(tx: Tx, record: Record, public_key: str) -> dict[str, Json]:
     if decision is None:
         raise Conflict(f"Action {record.id} is {record.status}: there is no decision to give a receipt of", record)
     head, proof = trail.place_of(tx, decision.seq)
-    return receipts.draft(decision.body, asked, Head(head.entries, head.root), proof, public_key)
+    return receipts.draft(decision.body, asked, head, proof, public_key)
 
 
 def beside(database: str | os.PathLike[str]) -> Path | None:
     """Where the key of a Center on this database is, unless said otherwise; a server's has no place beside it."""
-    return None if "://" in str(database) else Path(f"{os.fspath(database)}.key")
+    return None if is_url(database) else Path(f"{os.fspath(database)}.key")
 
 
 def _put(file: Path, text: str) -> None:

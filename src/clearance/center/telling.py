@@ -19,11 +19,11 @@ def decision_of(record: Record) -> Decision:
         reason=record.reason,
         reason_code=record.reason_code or record.status.value,
         decided_by=record.decided_by,
-        decided_at=_time(record.decided_at),
+        decided_at=time_of(record.decided_at),
         channel=record.channel,
         risk_score=record.risk_score,
         risk_level=record.risk_level,
-        decide_by=_time(record.decide_by),
+        decide_by=time_of(record.decide_by),
         nonce=record.nonce,
         offers=frozenset(LINKS),
         edits=record.edits,
@@ -53,7 +53,7 @@ def claim_of(record: Record) -> dict[str, Json]:
     """The answer to a claim, an outcome or a withdrawal: the plain truth, to whoever holds the claim."""
     body = answering.status_body(decision_of(record), exact=record.status)
     if record.status is Status.EXECUTING:
-        body |= {"status": "executing", "run_until": answering.iso(_time(record.run_until))}
+        body |= {"status": "executing", "run_until": answering.iso(time_of(record.run_until))}
         body["decision"] = None
     return body
 
@@ -72,7 +72,7 @@ def submitted(record: Record, nonce: str | None, clear_up_to: int, milliseconds:
         milliseconds=milliseconds,
     )
     if holds_claim:
-        return body | {"status": "executing", "decision": None, "run_until": answering.iso(_time(record.run_until))}
+        return body | {"status": "executing", "decision": None, "run_until": answering.iso(time_of(record.run_until))}
     return body | status_of(record) if record.status in lifecycle.CLAIMED else body
 
 
@@ -82,12 +82,13 @@ def details(record: Record) -> dict[str, Json]:
         decision_of(record),
         record.action,
         requester=record.requester_name,
-        created_at=_time(record.created_at) or datetime.now(UTC),
+        created_at=time_of(record.created_at) or datetime.now(UTC),
     ) | {
         "risk_factors": [{"name": f.name, "points": f.points, "reason": f.reason} for f in record.factors],
         "nonce": None,
     }
 
 
-def _time(microseconds: int | None) -> datetime | None:
+def time_of(microseconds: int | None) -> datetime | None:
+    """A time as it is kept, in microseconds since 1970."""
     return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)

@@ -73,6 +73,20 @@ def deny(action_id: int, reason: str, env_file: str | None, *, as_json: bool) ->
     say(action, f"Denied {action_id}: {_what(action)}", as_json=as_json)
 
 
+@click.command()
+@click.argument("action_id", type=int)
+@click.option("--reason", required=True, help="Why; the requester is told.")
+@ENV_FILE
+@AS_JSON
+@plain_errors
+def revoke(action_id: int, reason: str, env_file: str | None, *, as_json: bool) -> None:
+    """Take the approval of ACTION_ID back, before it is claimed."""
+    with client_of(env_file) as client:
+        action = client.revoke(action_id, reason)
+    done = "Taken back" if action.get("lifecycle") == "revoked" else "It may have run already"
+    say(action, f"{done}: {action_id}, {_what(action)}", as_json=as_json)
+
+
 def _edited(action: dict[str, Any], edits: tuple[str, ...]) -> dict[str, Any]:
     """The values that were typed, each of the kind that is shown."""
     shown, editable = action.get("action_details") or {}, action.get("editable") or []
@@ -87,20 +101,6 @@ def _edited(action: dict[str, Any], edits: tuple[str, ...]) -> dict[str, Any]:
         except Invalid as error:
             raise click.UsageError(f"--set {plain(str(error))}.") from None
     return found
-
-
-@click.command()
-@click.argument("action_id", type=int)
-@click.option("--reason", required=True, help="Why; the requester is told.")
-@ENV_FILE
-@AS_JSON
-@plain_errors
-def revoke(action_id: int, reason: str, env_file: str | None, *, as_json: bool) -> None:
-    """Take the approval of ACTION_ID back, before it is claimed."""
-    with client_of(env_file) as client:
-        action = client.revoke(action_id, reason)
-    done = "Taken back" if action.get("lifecycle") == "revoked" else "It may have run already"
-    say(action, f"{done}: {action_id}, {_what(action)}", as_json=as_json)
 
 
 def _what(action: dict[str, Any]) -> str:

@@ -139,8 +139,7 @@ async def events(request: Request) -> Response:
                 yield f"id: {center.desk.now()}\nevent: changed\ndata: {{}}\n\n"
                 while not rung.done() and await is_open():
                     await rung_within(rung, KEEP_ALIVE)
-                    if not rung.done():
-                        yield ": still here\n\n"
+                    yield ": still here\n\n"
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
