@@ -14,7 +14,8 @@ from tests.helpers import an_action
 from tests.servers import Api, Running, a_submit, claiming, in_thread, running_center
 
 from clearance import ActionDenied, AuthorizationUnavailable, requires_authorization
-from clearance.center import service
+from clearance.center import administration, service
+from clearance.center.administration import LONGEST_AGENT
 from clearance.center.desk import MAX_PENDING, PENDING_RETRY_AFTER
 from clearance.center.rates import BURST_SECONDS, RATE, Rates
 from clearance.center.records import Role
@@ -476,6 +477,22 @@ def test_the_trail_is_listed_newest_first_in_pages(agent: Api, approver: Api) ->
         "pending",
         "2023-11-14T22:13:20+00:00",
     )
+
+
+def test_a_page_has_at_most_so_many_entries_and_says_so(
+    agent: Api, approver: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.submit()
+    monkeypatch.setattr(administration, "MOST_ENTRIES", 2)
+
+    page = approver.get("/api/audit/logs?limit=500").json()
+
+    assert (len(page["logs"]), page["limit"]) == (2, 2)
+
+
+@pytest.mark.parametrize(("length", "status"), [(LONGEST_AGENT, 200), (LONGEST_AGENT + 1, 422)])
+def test_an_agent_that_is_asked_about_has_a_name_of_so_many_characters(agent: Api, length: int, status: int) -> None:
+    assert agent.get(STATUS, params={"agent_id": "x" * length}).status_code == status
 
 
 def test_an_entry_is_told_with_the_hash_that_it_is_chained_by(running: Running, approver: Api) -> None:

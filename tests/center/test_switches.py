@@ -11,7 +11,7 @@ import pytest
 from tests.center.desks import AGENT, CAROL, DAVE, DROP, EVE, NONCE, OTHER_AGENT, READ, Office
 from tests.helpers import an_action
 
-from clearance.center import switches
+from clearance.center import desk, switches
 from clearance.center.audit import verify
 from clearance.center.desk import LONGEST_RUN_WITHIN
 from clearance.center.records import Conflict, Forbidden, Invalid, Principal, Record, Submission
@@ -257,6 +257,19 @@ def test_two_switches_stop_what_either_stops_and_each_is_turned_off_by_itself(of
     assert office.submit().reason == "Kill switch: first"
     office.kill(on=False, agent="billing-bot")
     assert office.submit().status is Status.PENDING
+
+
+def test_the_timer_takes_back_so_many_at_a_time_until_all_are(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "HALTED_AT_ONCE", 2)
+    records = [approved(office) for _ in range(3)]
+    office.kill()
+
+    left = []
+    for _ in range(2):
+        office.sweep()
+        left.append([office.stored(record).status for record in records].count(Status.APPROVED))
+
+    assert left == [1, 0]
 
 
 def test_turning_it_on_takes_no_longer_with_many_approvals(office: Office) -> None:

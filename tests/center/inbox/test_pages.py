@@ -17,7 +17,7 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, running_center
 
 from clearance.center.desk import LONGEST_REASON
-from clearance.center.inbox import pages
+from clearance.center.inbox import doors, pages
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.service import SESSION_FOR, SIGN_IN_FOR
 from clearance.models import Action, CodeIdentity, Outcome, Status
@@ -397,6 +397,14 @@ def test_a_request_is_denied_with_its_reason(shared: Running, visitor: Browser) 
 
     found = stored(shared, record)
     assert (found.status, found.reason, found.channel) == (Status.DENIED, "not this quarter", "inbox")
+
+
+@pytest.mark.parametrize(("more", "status"), [(-1, 303), (0, 422)])
+def test_a_form_has_so_many_fields_and_no_more(shared: Running, visitor: Browser, more: int, status: int) -> None:
+    record = ask(shared)
+    others = {f"other-{number}": "x" for number in range(doors.MOST_FIELDS + more)}
+
+    assert visitor.decide("approve", record, **others).status_code == status
 
 
 def test_a_page_that_stays_open_gets_a_sentence_instead_of_a_page(shared: Running, visitor: Browser) -> None:
