@@ -20,7 +20,7 @@ from tests.servers import Api, Running, a_submit, claiming, in_thread, running_c
 from clearance.center import app, service
 from clearance.center.policy import Policy
 from clearance.center.records import Role
-from clearance.wire.vocabulary import MAX_BODY
+from clearance.wire.vocabulary import MAX_BODY, WAIT_PATH
 
 SUBMIT = "/api/v1/actions/submit"
 NONCE = "nonce-of-the-agent"
@@ -33,6 +33,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "claim": {"digest": "the-digest", "nonce": NONCE},
     "outcome": OUTCOME,
     "kill-switch": {"on": True, "reason": "a drill"},
+    "wait": {"ids": [1]},
 }
 """A body that each POST route reads, by the end of its path."""
 
@@ -59,6 +60,8 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("POST", SUBMIT),
         ("POST", "/api/v1/actions/approve-all"),
         ("GET", "/api/v1/actions"),
+        ("GET", "/api/v1/actions/wait"),
+        ("POST", "/api/v1/actions/wait"),
         ("GET", "/api/v1/actions/{id}"),
         ("GET", "/api/v1/actions/{id}/status"),
         ("GET", "/api/v1/actions/{id}/receipt"),
@@ -81,7 +84,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
 def test_every_route_but_health_wants_a_key_and_a_good_one(
     running: Running, agent: Api, method: str, path: str
 ) -> None:
-    address = path.format(id=agent.submit()["id"])
+    address = path.format(id=agent.submit()["id"]) + ("?ids=1" if path == WAIT_PATH else "")
     body = body_for(path)
     last = running.user_key[-1]
     mistyped = running.user_key[:-1] + ("0" if last != "0" else "1")

@@ -57,6 +57,8 @@ API: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/center-key"): ANY,
     ("GET", "/api/v1/audit/growth"): ANY,
     ("POST", "/api/v1/actions/submit"): ASKERS,
+    ("GET", "/api/v1/actions/wait"): READ,
+    ("POST", "/api/v1/actions/wait"): READ,
     ("GET", "/api/v1/actions"): ANY,
     ("GET", "/api/v1/actions/{id}"): READ,
     ("GET", "/api/v1/actions/{id}/status"): READ,
@@ -216,7 +218,8 @@ def test_the_api_answers_everybody_as_the_table_says(
     answer = requests.request(
         method,
         running.url + path.format(id=wanted),
-        json=BODIES.get(last, {}) if method == "POST" else None,
+        json=({"ids": [wanted]} if last == "wait" else BODIES.get(last, {})) if method == "POST" else None,
+        params={"ids": str(wanted)} if last == "wait" and method == "GET" else None,
         headers={"Authorization": f"Bearer {caller.key}"} if caller.key else {},
         timeout=PATIENCE,
     )

@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -187,9 +187,9 @@ def test_whoever_waits_is_answered_when_the_center_stops(tmp_path: Path, monkeyp
         listening = threading.Event()
         original = center.bell.listening
 
-        def noticed(action_id: int = 0) -> Any:
+        def noticed(action_ids: Collection[int]) -> Any:
             listening.set()
-            return original(action_id)
+            return original(action_ids)
 
         monkeypatch.setattr(center.bell, "listening", noticed)
         waiting = Await(asked.action_id, hold=60, timeout=90)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.helpers import AsyncDoor, Door, SyncDoor, an_action
 from tests.servers import PATIENCE, in_thread, until
 
 from clearance import ActionDenied, ActionUndecided, AuthorizationUnavailable, Decision, Grant, Outcome, authorized
+from clearance.center.bell import EVERYTHING
 from clearance.center.desk import PENDING_RETRY_AFTER
 from clearance.center.records import Record, Role
 from clearance.center.service import Center
@@ -164,10 +165,10 @@ def test_a_wait_is_woken_by_the_decision_and_not_by_its_end(
     listening = threading.Event()
     original = center.bell.listening
 
-    def noticed(action_id: int = 0) -> Any:
-        if str(action_id) == submitted.action_id:
+    def noticed(action_ids: Collection[int] = (EVERYTHING,)) -> Any:
+        if int(submitted.action_id) in action_ids:
             listening.set()
-        return original(action_id)
+        return original(action_ids)
 
     monkeypatch.setattr(center.bell, "listening", noticed)
     waiting = Await(submitted.action_id, hold=600, timeout=600)

@@ -107,9 +107,22 @@ async def status(request: Request) -> Response:
     def read(tx: Tx) -> Record:
         return center.desk.read(tx, caller(tx), wanted)
 
-    record = await center.settled(read, wanted, seconds)
-    headers = {"Preference-Applied": f"wait={seconds}"} if seconds else {}
-    return JSONResponse(telling.status_of(record), headers=headers)
+    record = await center.news(read, lambda found: found.status is not Status.PENDING, [wanted], seconds)
+    return JSONResponse(telling.status_of(record), headers=_applied(seconds))
+
+
+async def wait(request: Request) -> Response:
+    """Which of many actions do not wait any more: one request for all that a program waits for."""
+    center, caller = center_of(request), caller_of(request)
+    asked = await request.body() if request.method == "POST" else None
+    ids = answering.ids_of(request.query_params.get("ids") if asked is None else asked)
+    seconds = answering.wait_of(request.headers.get("prefer"))
+
+    def look(tx: Tx) -> list[Record]:
+        return center.desk.settled_among(tx, caller(tx), ids)
+
+    found = await center.news(look, bool, ids, seconds)
+    return JSONResponse([telling.status_of(record) for record in found], headers=_applied(seconds))
 
 
 async def details(request: Request) -> Response:
@@ -224,6 +237,10 @@ async def _decide(request: Request, *, approve: bool) -> Response:
     return JSONResponse(telling.details(record))
 
 
+def _applied(seconds: int) -> dict[str, str]:
+    return {"Preference-Applied": f"wait={seconds}"} if seconds else {}
+
+
 def number_of(request: Request, name: str, default: int, digits: int = 9) -> int:
     """A number that the query has."""
     text = request.query_params.get(name, str(default))
@@ -247,6 +264,7 @@ ROUTES = [
     Route("/api/v1/audit/growth", audit_growth, methods=["GET"]),
     Route("/api/v1/actions/submit", submit, methods=["POST"]),
     Route("/api/v1/actions/approve-all", approve_all, methods=["POST"]),
+    Route("/api/v1/actions/wait", wait, methods=["GET", "POST"]),
     Route("/api/v1/actions", listing, methods=["GET"]),
     Route(_ACTION, details, methods=["GET"]),
     Route(f"{_ACTION}/status", status, methods=["GET"]),

@@ -21,8 +21,8 @@ class Bell:
         self.closed: bool = False
 
     @contextmanager
-    def listening(self, action_id: int = EVERYTHING) -> Iterator[Future[None]]:
-        """Listen from now on; the future is done at the next change, or when the bell is taken down.
+    def listening(self, action_ids: Collection[int] = (EVERYTHING,)) -> Iterator[Future[None]]:
+        """Listen from now on; the future is done at the next change of one of them, or when the bell is taken down.
 
         Read the store *after* entering: a change in between then rings, and none is missed.
         """
@@ -31,14 +31,16 @@ class Bell:
             if self.closed:
                 rung.set_result(None)
             else:
-                self._listeners[action_id].add(rung)
+                for action_id in action_ids:
+                    self._listeners[action_id].add(rung)
         try:
             yield rung
         finally:
             with self._lock:
-                self._listeners[action_id].discard(rung)
-                if not self._listeners[action_id]:
-                    del self._listeners[action_id]
+                for action_id in action_ids:
+                    self._listeners[action_id].discard(rung)
+                    if not self._listeners[action_id]:
+                        del self._listeners[action_id]
 
     def ring(self, changed: Collection[int]) -> None:
         """Wake those who listen to these actions."""

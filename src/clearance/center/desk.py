@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
@@ -46,6 +46,8 @@ REPEAT_CLAIM_WITHIN = 60.0
 """Seconds in which the same nonce gets the same yes again."""
 LONGEST_REASON = 2_000
 """Characters of a reason."""
+MOST_TOLD = 100
+"""Actions that one wait for many answers at most; the others are told at the next."""
 MAX_PENDING = 1_000
 """Actions of one key that may wait for a decision at once."""
 PENDING_RETRY_AFTER = 5.0
@@ -125,6 +127,23 @@ class Desk:
             NotFound: there is none, or it is somebody else's.
         """
         return self._seen(tx, who, self._find(tx, who, action_id))
+
+    def settled_among(self, tx: Tx, who: Principal, action_ids: Collection[int]) -> list[Record]:
+        """Those of these actions that do not wait for a decision any more, `MOST_TOLD` at most, oldest first.
+
+        Raises:
+            NotFound: one of them is not there, or is somebody else's.
+        """
+        now, settled = self.now(), set()
+        unseen = set(action_ids)
+        for standing in tx.standings(action_ids):
+            if who.may_read_all or standing.requester == who.id:
+                unseen.discard(standing.id)
+            if standing.status is not Status.PENDING or standing.decide_by <= now:
+                settled.add(standing.id)
+        if unseen:
+            raise NotFound(f"Action {min(unseen)} not found")
+        return [self.read(tx, who, action_id) for action_id in sorted(settled)[:MOST_TOLD]]
 
     def decide(
         self,

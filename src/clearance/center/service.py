@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,6 @@ from clearance.center.records import (
     KeyRecord,
     NotAuthenticated,
     Principal,
-    Record,
     Role,
     Session,
     StoreUnavailable,
@@ -33,7 +32,6 @@ from clearance.center.records import (
 from clearance.center.signing import SigningKey
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
-from clearance.models import Status
 
 T = TypeVar("T")
 log: logging.Logger = logging.getLogger("clearance.center")
@@ -120,15 +118,17 @@ class Center:
         future = self.store.submit(refusals.keeping(work))
         return refusals.told(await asyncio.shield(asyncio.wrap_future(future)))
 
-    async def settled(self, read: Callable[[Tx], Record], action_id: int, seconds: float) -> Record:
-        """The action as soon as it is no longer pending, or as it stands after ``seconds``."""
+    async def news(
+        self, read: Callable[[Tx], T], is_news: Callable[[T], bool], action_ids: Collection[int], seconds: float
+    ) -> T:
+        """What ``read`` finds, as soon as it is news, or as it is after ``seconds``; read again at each change."""
         deadline = time.monotonic() + seconds
         while True:
-            with self.bell.listening(action_id) as rung:
-                record = await self.ado(read)
+            with self.bell.listening(action_ids) as rung:
+                found = await self.ado(read)
                 left = deadline - time.monotonic()
-                if record.status is not Status.PENDING or left <= 0 or self.bell.closed:
-                    return record
+                if is_news(found) or left <= 0 or self.bell.closed:
+                    return found
                 await rung_within(rung, left)
 
     def create_key(

@@ -45,7 +45,7 @@ class EmbeddedTransport:
     def send(self, command: Command) -> Decision:
         """Carry one command; see `Transport.send`."""
         hold = command.hold if isinstance(command, Await) else 0.0
-        with self._center.bell.listening(_listened(command)) as rung:
+        with self._center.bell.listening([_listened(command)]) as rung:
             decision = self._told(lambda: self._center.do(self._work(command)))
             if hold <= 0 or decision.status is not Status.PENDING:
                 return decision
@@ -55,7 +55,7 @@ class EmbeddedTransport:
     async def asend(self, command: Command) -> Decision:
         """As `send`, on the event loop."""
         hold = command.hold if isinstance(command, Await) else 0.0
-        with self._center.bell.listening(_listened(command)) as rung:
+        with self._center.bell.listening([_listened(command)]) as rung:
             decision = await self._atold(command)
             if hold <= 0 or decision.status is not Status.PENDING:
                 return decision

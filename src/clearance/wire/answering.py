@@ -26,7 +26,9 @@ from clearance.wire.vocabulary import (
     LINKS,
     MAX_HOLD,
     MAX_KEYS,
+    MOST_IDS,
     SPOKEN,
+    WAIT_PATH,
 )
 
 T = TypeVar("T")
@@ -107,6 +109,12 @@ class ReasonBody(TypedDict, total=False):
     """A withdrawal."""
 
     reason: Annotated[str, Field(max_length=2_000)] | None
+
+
+class WaitBody(TypedDict, total=False):
+    """A wait for more actions than an address has room for."""
+
+    ids: Annotated[list[Annotated[int, Field(gt=0, lt=10**18)]], Field(max_length=MOST_IDS)]
 
 
 class DecisionBody(ReasonBody, total=False):
@@ -227,6 +235,23 @@ def wait_of(prefer: str | None) -> int:
     return 0
 
 
+def ids_of(said: str | bytes | None) -> frozenset[int]:
+    """The actions that are waited for: ``1,2,3`` in a query, or ``{"ids": [1, 2, 3]}`` in a body.
+
+    Raises:
+        Unreadable: it is neither, or has none or more than `MOST_IDS`.
+    """
+    if isinstance(said, bytes):
+        ids = frozenset(parse(WaitBody, said).get("ids") or ())
+    elif said and all(text.isascii() and text.isdigit() and len(text) <= 18 for text in said.split(",")):
+        ids = frozenset(map(int, said.split(",")))
+    else:
+        raise Unreadable("ids must be numbers with commas between them")
+    if not 0 < len(ids) <= MOST_IDS:
+        raise Unreadable(f"ids must name 1 to {MOST_IDS:,} actions")
+    return ids
+
+
 def status_body(decision: Decision, *, exact: Status | None) -> dict[str, Json]:
     """How an action stands, for every kind of client. ``exact`` is the lifecycle's word, where it may be told."""
     word = SPOKEN[decision.status]
@@ -328,8 +353,7 @@ def iso(time: datetime | None) -> str | None:
 
 
 def _link(action_id: int, name: str) -> str:
-    path = ACTION_PATH.format(id=action_id)
-    return f"{path}/status" if name in ("status", "wait") else f"{path}/{name}"
+    return f"{WAIT_PATH}?ids={action_id}" if name == "wait" else f"{ACTION_PATH.format(id=action_id)}/{name}"
 
 
 def _extra(extra_data: Mapping[str, Any] | None) -> ClearanceExtra:

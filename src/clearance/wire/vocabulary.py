@@ -11,8 +11,9 @@ from clearance.models import Status
 API_VERSION: Final = "1.0.0"
 SUBMIT_PATH: Final = "/api/v1/actions/submit"
 ACTION_PATH: Final = "/api/v1/actions/{id}"
+WAIT_PATH: Final = "/api/v1/actions/wait"
 LINKS: Final = ("status", "wait", "claim", "outcome", "withdraw")
-"""What a level 2 server offers for an action; `wait` is said of the status route."""
+"""What a level 2 server offers for an action; `wait` is for many of them at once."""
 
 AUDIT_HEAD: Final = "Clearance-Audit-Head"
 """The header of every answer with the newest head of the audit trail, as ``entries:root``."""
@@ -25,6 +26,8 @@ MAX_KEYS: Final = 10_000
 """Keys of all objects in a request body together; a body with more is refused."""
 MAX_HOLD: Final = 60
 """Seconds that a server holds a status answer back, at most."""
+MOST_IDS: Final = 10_000
+"""Actions that one request can wait for."""
 IDEMPOTENCY_KEY_LENGTH: Final = 200
 """Characters of an Idempotency-Key at most."""
 

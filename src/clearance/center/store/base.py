@@ -28,6 +28,17 @@ class Use(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a wait has to know of an action."""
+
+    id: int
+    requester: str
+    status: Status
+    decide_by: int
+    """Microseconds since 1970; of meaning while it is pending."""
+
+
+@dataclass(frozen=True, slots=True)
 class Life:
     """How an action is kept, and the entries about it, in order."""
 
@@ -45,6 +56,10 @@ class Tx(Protocol):
 
     def action(self, action_id: int) -> Record | None:
         """The action, or None."""
+        ...
+
+    def standings(self, action_ids: Collection[int]) -> list[Standing]:
+        """How those of these actions that there are stand, in no order."""
         ...
 
     def action_by_key(self, requester: str, key: str) -> Record | None:

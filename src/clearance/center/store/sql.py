@@ -23,12 +23,12 @@ from clearance.center.records import (
     StoreUnavailable,
 )
 from clearance.center.store import rows, tables
-from clearance.center.store.base import Life
+from clearance.center.store.base import Life, Standing
 from clearance.models import Status
 from clearance.witness import TILE, fold, leaf
 
 AT_ONCE = 1_000
-"""Entries of the audit trail that are in memory at a time."""
+"""Entries of the audit trail that are in memory at a time, and ids in one statement."""
 
 
 class SqlTx:
@@ -55,6 +55,14 @@ class SqlTx:
         """See `Tx`."""
         found = self._connection.execute(select(tables.actions).where(tables.actions.c.id == action_id)).first()
         return rows.from_row(found) if found else None
+
+    def standings(self, action_ids: Collection[int]) -> list[Standing]:
+        """See `Tx`."""
+        found: list[Standing] = []
+        for some in batched(action_ids, AT_ONCE):
+            for row in self._connection.execute(_STANDINGS, {"ids": some}):
+                found.append(Standing(row.id, row.requester, Status(row.status), row.due_at or 0))
+        return found
 
     def action_by_key(self, requester: str, key: str) -> Record | None:
         """See `Tx`."""
@@ -263,6 +271,9 @@ class SqlTx:
             self._connection.execute(table.delete().where(table.c.expires_at <= now))
 
 
+_STANDINGS = select(
+    tables.actions.c.id, tables.actions.c.requester, tables.actions.c.status, tables.actions.c.due_at
+).where(tables.actions.c.id.in_(bindparam("ids", expanding=True)))
 # Built once: every submit asks both.
 _SWITCHES = select(tables.kill_switches).order_by(tables.kill_switches.c.activated_at.desc())
 _PENDING_OF = (
@@ -274,6 +285,12 @@ _PENDING_OF = (
         tables.actions.c.due_at > bindparam("now"),
     )
 )
+
+
+def batched(ids: Collection[int], size: int) -> Iterator[list[int]]:
+    """The ids, so many at a time."""
+    every = list(ids)
+    return (every[start : start + size] for start in range(0, len(every), size))
 
 
 def _key_values(record: KeyRecord) -> dict[str, Any]:

@@ -1,0 +1,207 @@
+"""One request waits for many actions, and is answered as soon as one of them does not wait any more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from tests.center.desks import Clock
+from tests.helpers import an_action
+from tests.servers import PATIENCE, Api, Running, in_thread, running_center
+
+from clearance.center.desk import MOST_TOLD
+from clearance.center.records import Role, Submission
+from clearance.center.store.base import Tx
+from clearance.wire.vocabulary import MOST_IDS, WAIT_PATH
+
+HELD = {"Prefer": "wait=60"}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def running(tmp_path: Path, clock: Clock) -> Iterator[Running]:
+    with running_center(tmp_path / "center.db", now=clock, max_pending=100_000) as running:
+        yield running
+
+
+@pytest.fixture
+def agent(running: Running) -> Iterator[Api]:
+    with Api(running.url, running.user_key) as agent:
+        yield agent
+
+
+@pytest.fixture
+def approver(running: Running) -> Iterator[Api]:
+    with Api(running.url, running.admin_key) as approver:
+        yield approver
+
+
+@pytest.fixture
+def listening(running: Running, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set as soon as somebody listens."""
+    entered, listen = threading.Event(), running.center.bell.listening
+
+    @contextmanager
+    def told(action_ids: Collection[int]) -> Iterator[Future[None]]:
+        with listen(action_ids) as rung:
+            entered.set()
+            yield rung
+
+    monkeypatch.setattr(running.center.bell, "listening", told)
+    return entered
+
+
+def many(running: Running, count: int) -> list[int]:
+    """So many actions of the agent that wait."""
+    center = running.center
+
+    def ask(tx: Tx) -> list[int]:
+        who = center.principal(tx, running.user_key)
+        submission = Submission(an_action(), None, None, claims=True)
+        return [center.desk.submit(tx, who, submission).id for _ in range(count)]
+
+    return center.do(ask)
+
+
+def withdraw_all(running: Running, ids: list[int]) -> None:
+    """The agent has thought better of it."""
+    center = running.center
+
+    def withdraw(tx: Tx) -> None:
+        who = center.principal(tx, running.user_key)
+        for action_id in ids:
+            center.desk.withdraw(tx, who, action_id, "")
+
+    center.do(withdraw)
+
+
+def waited(agent: Api, ids: list[int], **options: object) -> requests.Response:
+    """A wait for these."""
+    return agent.get(f"{WAIT_PATH}?ids={','.join(map(str, ids))}", **options)
+
+
+def told(answer: object) -> dict[int, str]:
+    """The actions that an answer tells of, and how they stand."""
+    assert isinstance(answer, requests.Response), answer
+    assert answer.status_code == 200, answer.text
+    return {entry["id"]: entry["lifecycle"] for entry in answer.json()}
+
+
+def test_only_those_that_do_not_wait_any_more_are_told(agent: Api, approver: Api) -> None:
+    first, second, third = (agent.submit()["id"] for _ in range(3))
+    approver.post(f"/api/v1/actions/{second}/approve")
+    approver.post(f"/api/v1/actions/{third}/reject")
+
+    assert told(waited(agent, [first, second, third])) == {second: "approved", third: "denied"}
+    assert told(waited(agent, [first])) == {}
+
+
+def test_it_is_answered_by_the_first_decision(
+    agent: Api, approver: Api, running: Running, listening: threading.Event
+) -> None:
+    ids = [agent.submit()["id"] for _ in range(5)]
+
+    with in_thread(lambda: waited(agent, ids, headers=HELD)) as answers:
+        assert listening.wait(PATIENCE)
+        approver.post(f"/api/v1/actions/{ids[3]}/approve")
+        answer = answers.get(timeout=PATIENCE)
+
+    assert told(answer) == {ids[3]: "approved"}
+    assert isinstance(answer, requests.Response)
+    assert answer.headers["Preference-Applied"] == "wait=60"
+    assert running.center.bell._listeners == {}
+
+
+def test_whatever_else_is_decided_does_not_end_it(agent: Api, approver: Api) -> None:
+    mine, other = agent.submit()["id"], agent.submit()["id"]
+    approver.post(f"/api/v1/actions/{other}/approve")
+
+    answer = waited(agent, [mine], headers={"Prefer": "wait=1"})
+
+    assert told(answer) == {}
+    assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+def test_what_time_has_ended_is_told_by_whoever_asks_first(agent: Api, clock: Clock) -> None:
+    asked = agent.submit(extra_data={"clearance": {"v": 1, "decide_within_s": 60}})["id"]
+    clock.advance(60)
+
+    assert told(waited(agent, [asked])) == {asked: "expired"}
+
+
+def test_an_approval_that_was_told_counts_as_read(agent: Api, approver: Api, running: Running) -> None:
+    asked = agent.submit()["id"]
+    approver.post(f"/api/v1/actions/{asked}/approve")
+
+    waited(agent, [asked])
+
+    found = running.center.do(lambda tx: tx.action(asked))
+    assert found is not None
+    assert found.approval_read
+
+
+@pytest.mark.parametrize("whose", ["another's", "nobody's"])
+def test_one_that_is_not_the_callers_refuses_all_of_it(running: Running, agent: Api, whose: str) -> None:
+    mine = agent.submit()["id"]
+    with Api(running.url, running.center.create_key(Role.USER, "other")) as other:
+        foreign = other.submit()["id"] if whose == "another's" else mine + 1_000
+
+    answer = waited(agent, [mine, foreign])
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == f"Action {foreign} not found"
+
+
+@pytest.mark.parametrize("ids", ["", ",", "1,", "x", "-1", "1.5", "1" * 19, "1 ,2"])
+def test_a_list_that_cannot_be_meant_is_unreadable(agent: Api, ids: str) -> None:
+    assert agent.get(WAIT_PATH, params={"ids": ids}).status_code == 422
+    assert agent.get(WAIT_PATH).status_code == 422
+
+
+@pytest.mark.parametrize("body", [{}, {"ids": []}, {"ids": [0]}, {"ids": ["1"]}, {"ids": [1.0]}, {"ids": 1}])
+def test_a_body_that_cannot_be_meant_is_unreadable(agent: Api, body: object) -> None:
+    assert agent.post(WAIT_PATH, body).status_code == 422
+
+
+def test_a_body_names_ten_thousand_and_no_more(agent: Api) -> None:
+    ids = list(range(1, MOST_IDS + 1))
+
+    assert agent.post(WAIT_PATH, {"ids": ids}).status_code == 404  # it was read: nobody asked for them
+    assert agent.post(WAIT_PATH, {"ids": [*ids, MOST_IDS + 1]}).status_code == 422
+
+
+def test_many_that_have_ended_are_told_in_portions(running: Running, agent: Api) -> None:
+    ids = many(running, MOST_TOLD + 50)
+    withdraw_all(running, ids)
+
+    first = told(agent.post(WAIT_PATH, {"ids": ids}))
+    second = told(agent.post(WAIT_PATH, {"ids": ids[MOST_TOLD:]}))
+
+    assert (list(first), list(second)) == (ids[:MOST_TOLD], ids[MOST_TOLD:])
+    assert set(first.values()) | set(second.values()) == {"withdrawn"}
+
+
+def test_the_link_that_an_action_offers_waits_for_it(agent: Api, approver: Api) -> None:
+    asked = agent.submit()
+    approver.post(f"/api/v1/actions/{asked['id']}/approve")
+
+    assert told(agent.get(asked["links"]["wait"])) == {asked["id"]: "approved"}
+
+
+def test_whoever_waits_is_answered_when_the_center_stops(
+    agent: Api, running: Running, listening: threading.Event
+) -> None:
+    asked = agent.submit()["id"]
+    with in_thread(lambda: waited(agent, [asked], headers=HELD)) as answers:
+        assert listening.wait(PATIENCE)
+        running.center.bell.close()
+        assert told(answers.get(timeout=PATIENCE)) == {}
