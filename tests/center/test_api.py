@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.servers import Api, Running, a_submit, claiming, in_thread, running_center
 
-from clearance.center import app, service
+from clearance.center import app, openapi, service
 from clearance.center.policy import Policy
 from clearance.center.records import Role
 from clearance.wire.vocabulary import MAX_BODY, WAIT_PATH
@@ -54,6 +54,7 @@ def body_for(path: str) -> dict[str, Any]:
 def test_the_routes_are_those_of_the_contract() -> None:
     assert set(ROUTES) == {
         ("GET", "/health"),
+        ("GET", openapi.PATH),
         ("GET", "/api/deployment-info"),
         ("GET", "/api/v1/center-key"),
         ("GET", "/api/v1/audit/growth"),
@@ -80,8 +81,8 @@ def test_the_routes_are_those_of_the_contract() -> None:
     }
 
 
-@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[1] != "/health"])
-def test_every_route_but_health_wants_a_key_and_a_good_one(
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[1] not in ("/health", openapi.PATH)])
+def test_every_route_but_health_and_the_description_wants_a_key_and_a_good_one(
     running: Running, agent: Api, method: str, path: str
 ) -> None:
     address = path.format(id=agent.submit()["id"]) + ("?ids=1" if path == WAIT_PATH else "")

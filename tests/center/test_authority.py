@@ -17,7 +17,7 @@ from tests.center.desks import Clock
 from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, a_submit, running_center
 
-from clearance.center import app
+from clearance.center import app, openapi
 from clearance.center.inbox import pages
 from clearance.center.records import KeyRecord, Principal, Record, Role, Submission
 from clearance.center.refusals import REFUSED
@@ -40,6 +40,7 @@ def row(user: Cell | int, admin: Cell | int, super_admin: Cell | int, auditor: C
     return {caller: cell if isinstance(cell, tuple) else (cell, cell) for caller, cell in said.items()}
 
 
+OPEN = row(user=200, admin=200, super_admin=200, auditor=200, nobody=200)
 ANY = row(user=200, admin=200, super_admin=200, auditor=200)
 ASKERS = row(user=200, admin=200, super_admin=200, auditor=403)
 READ = row(user=(200, 404), admin=200, super_admin=200, auditor=200)
@@ -52,7 +53,8 @@ MANAGE = row(user=403, admin=403, super_admin=200, auditor=403)
 LIST_KEYS = row(user=403, admin=403, super_admin=200, auditor=200)
 
 API: dict[tuple[str, str], Row] = {
-    ("GET", "/health"): row(user=200, admin=200, super_admin=200, auditor=200, nobody=200),
+    ("GET", "/health"): OPEN,
+    ("GET", openapi.PATH): OPEN,
     ("GET", "/api/deployment-info"): ANY,
     ("GET", "/api/v1/center-key"): ANY,
     ("GET", "/api/v1/audit/growth"): ANY,
@@ -81,7 +83,6 @@ API: dict[tuple[str, str], Row] = {
 INBOX_READ = row(user=403, admin=200, super_admin=200, auditor=200)
 INBOX_DECIDE = row(user=403, admin=(403, 200), super_admin=(403, 200), auditor=403)
 INBOX_CHANGE = row(user=403, admin=200, super_admin=200, auditor=403)
-OPEN = row(user=200, admin=200, super_admin=200, auditor=200, nobody=200)
 INBOX: dict[tuple[str, str], Row] = {
     ("GET", "/"): INBOX_READ,
     ("GET", "/actions/{id}"): INBOX_READ,

@@ -11,9 +11,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from clearance.center import administration, api, telling
+from clearance.center import administration, api, openapi, telling
 from clearance.center.inbox import pages
 from clearance.center.limits import BODY_WITHIN, Headers, Limits
 from clearance.center.records import (
@@ -43,7 +44,14 @@ _STATUS: dict[type[DeskError], int] = {
     Invalid: 422,
     TooMany: 429,
 }
-API_ROUTES = [*api.ROUTES, *administration.ROUTES]
+
+
+async def described(_request: Request) -> Response:
+    """The API in OpenAPI 3.1. Needs no key: it tells nothing of this Center."""
+    return JSONResponse(openapi.document())
+
+
+API_ROUTES = [*api.ROUTES, *administration.ROUTES, Route(openapi.PATH, described, methods=["GET"])]
 """Every route that programs use; the others are the inbox's."""
 
 

@@ -1,0 +1,276 @@
+"""What each route answers, as types: the half of the API's description that is not in what it reads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from clearance.center.records import Role
+from clearance.models import Status
+from clearance.wire.vocabulary import SPOKEN
+
+WHOLE = ConfigDict(extra="forbid")
+"""Nothing is answered that is not told here."""
+Number = Annotated[int, Field(ge=0)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Word = Annotated[str, Field(json_schema_extra={"enum": sorted({*SPOKEN.values(), "executing"})})]
+Exact = Annotated[str, Field(json_schema_extra={"enum": sorted(Status)})]
+RoleWord = Annotated[str, Field(json_schema_extra={"enum": sorted(Role)})]
+Risk = Literal["low", "medium", "high", "critical"]
+
+
+class Refusal(TypedDict):
+    """Why nothing was done; about an action, also how it stands."""
+
+    detail: str
+
+
+@with_config(WHOLE)
+class Links(TypedDict):
+    """Where the other routes of an action are."""
+
+    status: str
+    wait: str
+    claim: str
+    outcome: str
+    withdraw: str
+
+
+class Standing(TypedDict):
+    """How an action stands."""
+
+    id: Number
+    action_id: Number
+    status: Word
+    decision: str | None
+    lifecycle: Exact | None
+    approved: bool
+    requires_approval: bool
+    decision_ready: bool
+    reason: str
+    reason_code: str
+    decided_by: str | None
+    decided_at: Time | None
+    channel: str | None
+    reviewed_by: str | None
+    reviewed_at: Time | None
+    comments: str
+    risk_score: Annotated[float, Field(ge=0, le=100)] | None
+    risk_level: Risk | None
+    expires_at: Time | None
+    approval_request_id: str | None
+    polling_interval_seconds: Number
+    enterprise_polling: bool
+    nonce: str | None
+    edits: dict[str, Any] | None
+    links: Links
+    run_until: NotRequired[Time | None]
+
+
+class Thresholds(TypedDict):
+    """Risk scores at which the policy decides by itself."""
+
+    auto_approve_below: Number
+    max_risk_threshold: Number
+
+
+@with_config(WHOLE)
+class Submitted(Standing):
+    """The answer to a submit."""
+
+    action_type: str
+    message: str
+    policy_decision: str
+    enforcement_decision: str
+    enforcement_decision_source: str
+    matched_policies: list[str]
+    matched_smart_rules: Number
+    policy_violations: list[str]
+    conditions: list[str]
+    correlation_id: str
+    processing_time_ms: Number
+    alert_triggered: bool
+    workflow_id: None
+    cvss_score: None
+    cvss_severity: None
+    cvss_vector: None
+    nist_control: None
+    mitre_tactic: None
+    thresholds: Thresholds
+    api_version: str
+
+
+class RiskFactor(TypedDict):
+    """Why an action's risk is what it is."""
+
+    name: str
+    points: int
+    reason: str
+
+
+@with_config(WHOLE)
+class Details(Standing):
+    """All there is to know about an action."""
+
+    agent_id: str
+    action_type: str
+    tool_name: str
+    description: str
+    action_details: dict[str, Any]
+    resource: str | None
+    context: dict[str, Any]
+    risk_indicators: dict[str, Any]
+    editable: list[str]
+    redacted: list[str]
+    parameters_shown: dict[str, list[int]]
+    digest: str
+    requested_by: str
+    created_at: Time
+    risk_factors: list[RiskFactor]
+
+
+@with_config(WHOLE)
+class Approved(TypedDict):
+    """What one answer for all has cleared."""
+
+    approved: list[Number]
+
+
+@with_config(WHOLE)
+class Health(TypedDict):
+    """It is up."""
+
+    status: Literal["healthy"]
+    version: str
+
+
+@with_config(WHOLE)
+class Deployment(TypedDict):
+    """Which Center this is, and what the key may do."""
+
+    version: str
+    name: str
+    environment: str
+    role: RoleWord
+
+
+@with_config(WHOLE)
+class CenterKey(TypedDict):
+    """What receipts are checked with."""
+
+    public_key: Annotated[str, Field(pattern="^ed25519:[A-Za-z0-9_-]{43}$")]
+
+
+@with_config(WHOLE)
+class Growth(TypedDict):
+    """A head, and the proof that it continues the one that was named."""
+
+    entries: Number
+    root: Hash
+    proof: list[Hash]
+
+
+class Receipt(TypedDict):
+    """A signed receipt; its bytes count."""
+
+    v: Literal[1]
+    action_id: Number
+    status: Literal["approved", "denied"]
+    entry: str
+    entries: Number
+    head: Hash
+    proof: list[Hash]
+    center: str
+    signature: str
+
+
+class Key(TypedDict):
+    """A key, without its text."""
+
+    id: str
+    key_id: str
+    key_prefix: str
+    name: str
+    role: RoleWord
+    owner: str | None
+    status: Literal["active", "expired", "revoked"]
+    is_active: bool
+    created_at: Time
+    expires_at: Time | None
+    revoked_at: Time | None
+    last_used_at: Time | None
+
+
+@with_config(WHOLE)
+class NewKey(Key):
+    """A key, with its text, once."""
+
+    success: bool
+    api_key: str
+    warning: str
+
+
+@with_config(WHOLE)
+class RevokedKey(Key):
+    """A key that has ended."""
+
+    success: bool
+    message: str
+
+
+@with_config(WHOLE)
+class Keys(TypedDict):
+    """Every key."""
+
+    keys: list[Key]
+    total: Number
+
+
+@with_config(WHOLE)
+class Switch(TypedDict):
+    """A kill switch; null is every agent, or every tool."""
+
+    on: bool
+    agent: str | None
+    tool: str | None
+    reason: str
+    activated_at: Time
+    activated_by: str
+
+
+@with_config(WHOLE)
+class Stopped(TypedDict):
+    """Whether the key is stopped altogether; who may read all is also told of every switch."""
+
+    blocked: bool
+    reason: str | None
+    activated_at: Time | None
+    activated_by: str | None
+    switches: NotRequired[list[Switch]]
+
+
+class Entry(TypedDict):
+    """An entry of the audit trail."""
+
+    seq: Number
+    at: int
+    event: str
+    actor: str
+    action_id: NotRequired[Number]
+    status: NotRequired[Exact]
+    details: NotRequired[dict[str, Any]]
+    timestamp: Time | None
+    hash: Hash
+
+
+@with_config(WHOLE)
+class Logs(TypedDict):
+    """A page of the audit trail."""
+
+    logs: list[Entry]
+    total: Number
+    limit: Number
+    offset: Number
