@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
@@ -16,9 +17,17 @@ WHOLE = ConfigDict(extra="forbid")
 Number = Annotated[int, Field(ge=0)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Word = Annotated[str, Field(json_schema_extra={"enum": sorted({*SPOKEN.values(), "executing"})})]
-Exact = Annotated[str, Field(json_schema_extra={"enum": sorted(Status)})]
-RoleWord = Annotated[str, Field(json_schema_extra={"enum": sorted(Role)})]
+
+
+def _one_of(words: Iterable[str]) -> Any:
+    """A text that is told as one of these; what is answered is not held against it again."""
+    told: dict[str, Any] = {"enum": sorted(words)}
+    return Field(json_schema_extra=told)
+
+
+Word = Annotated[str, _one_of({*SPOKEN.values(), "executing"})]
+Exact = Annotated[str, _one_of(Status)]
+RoleWord = Annotated[str, _one_of(Role)]
 Risk = Literal["low", "medium", "high", "critical"]
 
 
