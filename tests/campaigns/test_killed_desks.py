@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
-from tests.center.ledger import Ledger, Wish
-from tests.center.mortals import FATES, MAKING, OUTSIDE, STEPS, fate
-from tests.center.nursery import Nursery
+from tests.campaigns.ledger import Ledger, Wish
+from tests.campaigns.mortals import FATES, MAKING, OUTSIDE, STEPS, fate
+from tests.campaigns.nursery import Nursery
 from tests.postgres import Cluster
 
 DEEP = os.environ.get("CLEARANCE_DEEP") == "1"

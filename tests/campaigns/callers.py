@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 import requests
-from tests.center.ledger import Ledger, Wish
-from tests.center.mortals import NOWHERE
+from tests.campaigns.ledger import Ledger, Wish
+from tests.campaigns.mortals import NOWHERE
 from tests.servers import PATIENCE, Api, a_submit, claiming
 
 from clearance import AuthorizationUnavailable, Decision, requires_authorization

@@ -1,7 +1,7 @@
 """Where processes come from that are made to be killed: each is forked from one that is warmed up.
 
 So a life costs a few milliseconds instead of a start of Python. The one they are forked from runs no other thread and
-has nothing open; run as a program, this is it. What the children do is in `tests.center.mortals`.
+has nothing open; run as a program, this is it. What the children do is in `tests.campaigns.mortals`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Nursery:
 
     def __init__(self, address: str) -> None:
         environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-        line = [sys.executable, "-m", "tests.center.nursery", address]
+        line = [sys.executable, "-m", "tests.campaigns.nursery", address]
         self._process = subprocess.Popen(line, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._heard = b""
         try:
@@ -114,7 +114,7 @@ def tell(*what: Any) -> None:
 
 def main(address: str) -> None:
     """Bear and kill children until standard input closes."""
-    from tests.center import mortals
+    from tests.campaigns import mortals
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the tests
     mortals.warm_up(address)
@@ -156,6 +156,6 @@ def _end(child: int) -> int:
 
 
 if __name__ == "__main__":
-    from tests.center import nursery  # this module once, not also as __main__
+    from tests.campaigns import nursery  # this module once, not also as __main__
 
     nursery.main(sys.argv[1])

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.center.callers import Caller, Guarded, Keys, Site
-from tests.center.ledger import Ledger
-from tests.center.mortals import FATES, OUTSIDE, fate
-from tests.center.nursery import Nursery
+from tests.campaigns.callers import Caller, Guarded, Keys, Site
+from tests.campaigns.ledger import Ledger
+from tests.campaigns.mortals import FATES, OUTSIDE, fate
+from tests.campaigns.nursery import Nursery
 from tests.postgres import Cluster
 
 from clearance.center.records import Record, Role

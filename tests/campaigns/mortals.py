@@ -1,4 +1,4 @@
-"""What the children of `tests.center.nursery` do until they are killed, or kill themselves at a step they were told."""
+"""What a `Nursery`'s children do until they are killed, or kill themselves at a step they were told."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from types import FrameType
 from typing import Any
 
 from sqlalchemy import Engine, event
+from tests.campaigns.nursery import tell
 from tests.center.desks import DROP, READ, Office
-from tests.center.nursery import tell
 from tests.center.stores import a_record
 from tests.helpers import an_action
 from tests.servers import Api
