@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -59,6 +60,15 @@ def quiet(leak_watch: LeakWatch, caplog: pytest.LogCaptureFixture, capfd: pytest
     assert leak_watch.leaks[before:] == []
     printed = capfd.readouterr()
     assert CANARY not in printed.out + printed.err + caplog.text
+
+
+@pytest.fixture(scope="module")
+def little_to_collect() -> Iterator[None]:
+    """`gc.collect` looks only at what the module's tests made; to look at the whole suite's objects takes long."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

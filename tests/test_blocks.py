@@ -30,6 +30,8 @@ from clearance import (
 from clearance.commands import Claim, Command, Report, Submit, Withdraw
 from clearance.testing import FakeTransport
 
+pytestmark = pytest.mark.usefixtures("little_to_collect")
+
 
 @pytest.fixture
 def cleared() -> FakeTransport:

@@ -14,6 +14,8 @@ from clearance import ConfigurationError, requires_authorization
 from clearance.registry import GuardRecord, compare, guards, snapshot_of
 from clearance.testing import FakeTransport
 
+pytestmark = pytest.mark.usefixtures("little_to_collect")
+
 
 @pytest.fixture(autouse=True)
 def _nobody_else() -> Iterator[None]:

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from clearance import ActionDenied, AuthorizationError, Status, requires_authorization
 from clearance.testing import Asked, FakeTransport
 
+pytestmark = pytest.mark.usefixtures("little_to_collect")
+
 
 def guard_over(transport: FakeTransport, **options: Any) -> Callable[[Any], Any]:
     decorator: Callable[[Any], Any] = requires_authorization(action_type="test.act", transport=transport, **options)

@@ -17,6 +17,8 @@ import pytest
 from clearance import ConfigurationError, Status, UnguardableCallable, requires_authorization
 from clearance.testing import FakeTransport
 
+pytestmark = pytest.mark.usefixtures("little_to_collect")
+
 
 def guard_over(transport: FakeTransport, **options: Any) -> Callable[[Any], Any]:
     decorator: Callable[[Any], Any] = requires_authorization(action_type="test.act", transport=transport, **options)
