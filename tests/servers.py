@@ -24,7 +24,7 @@ from clearance.center.records import Record, Role
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center, wall_clock
 from clearance.center.signing import SigningKey, beside
-from clearance.center.store.base import Tx
+from clearance.center.store.base import Tx, Use
 from clearance.center.store.databases import open_store
 from clearance.client import Client
 from clearance.models import Status
@@ -227,9 +227,12 @@ class CenterProcess:
         self.port = urlsplit(self.url).port or 0
 
     def key(self, role: str) -> str:
-        """A new key, made by the command line."""
-        line = command("keys", "create", "--role", role, "--database", str(self.database))
-        return subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.strip()
+        """A new key, made as the command line makes one: by another process than the Center's, on its database."""
+        visitor = Center.open(self.database, use=Use.VISIT)
+        try:
+            return visitor.create_key(Role(role), role)
+        finally:
+            visitor.close()
 
     def kill(self) -> None:
         """SIGKILL: no goodbye, nothing flushed."""
