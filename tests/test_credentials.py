@@ -238,7 +238,7 @@ def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     last = processor_seconds(piece * (SIZES[0] // len(piece)))
     for before, size in pairwise(SIZES):
         now = processor_seconds(piece * (size // len(piece)))
-        assert now <= 3 * (size / before) * max(last, 0.001), f"{piece!r}: {before} {last}, {size} {now}"
+        assert now <= 5 * (size / before) * max(last, 0.001), f"{piece!r}: {before} {last}, {size} {now}"
         last = now
 
 
