@@ -581,10 +581,10 @@ def test_a_trickle_does_not_keep_a_connection_open(hasty: Running, begins: Any, 
 
 
 @pytest.mark.parametrize("drop", [b"\r\n", b"GET /health HTTP/1.1\r\nX-Drop: 1\r\n"], ids=["line ends", "a head"])
-def test_a_connection_that_was_answered_once_is_not_kept_by_a_trickle_either(hasty: Running, drop: bytes) -> None:
-    whole = kept(head(hasty, method="GET", path="/health"))
-    with closing(connection(hasty)) as link:
-        link.sendall(whole)
+def test_a_connection_that_was_answered_once_is_not_kept_by_a_trickle_either(tmp_path: Path, drop: bytes) -> None:
+    # Its first request has to come in time, also on a slow machine.
+    with running_center(tmp_path / "center.db", patience=Patience(head=1.5)) as some, closing(connection(some)) as link:
+        link.sendall(kept(head(some, method="GET", path="/health")))
         assert link.recv(65_536).startswith(b"HTTP/1.1 200")
         drops = iter([drop, *[b"\r\n" if drop == b"\r\n" else b"X-Drop: 1\r\n"] * 5_000])
         answer = trickle(link, drops)
@@ -606,8 +606,12 @@ def test_a_body_that_comes_in_parts_but_in_time_is_read(running: Running, agent:
     assert stored(running) == before + 1
 
 
-def test_a_held_answer_is_not_cut_off_by_the_patience_for_bodies(hasty: Running) -> None:
-    with Api(hasty.url, hasty.user_key) as agent:
+def test_a_held_answer_is_not_cut_off_by_the_patience_for_bodies(tmp_path: Path) -> None:
+    # The bodies here are there at once, or nearly so on a slow machine.
+    with (
+        running_center(tmp_path / "center.db", patience=Patience(body=1.2)) as some,
+        Api(some.url, some.user_key) as agent,
+    ):
         action_id = agent.submit()["id"]
         answer = agent.get(f"/api/v1/actions/{action_id}/status", headers={"Prefer": "wait=2"})
 
