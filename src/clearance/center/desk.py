@@ -30,6 +30,7 @@ from clearance.center.records import (
     Record,
     Submission,
     TooMany,
+    fields_of,
 )
 from clearance.center.refusals import ALARM, REFUSED, audited
 from clearance.center.store.base import Tx
@@ -478,8 +479,8 @@ def _facts(record: Record) -> dict[str, object]:
 
 def _fingerprint(submission: Submission) -> str:
     """What makes two submits the same: everything but the nonce, which names the worker, not the request."""
-    document = {**asdict(submission), "nonce": None}
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    document = {**fields_of(submission), "nonce": None}
+    return hashlib.sha256(json.dumps(document, sort_keys=True, default=fields_of).encode()).hexdigest()
 
 
 def _bounded(name: str, seconds: float, longest: float) -> None:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
-from clearance.center.records import Factor, Record
+from clearance.center.records import Factor, Record, fields_of
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
-_COLUMNS = ("id", "version", "status", "requester", "key")
+COLUMNS = ("version", "status", "requester", "key", "due_at", "record")
+"""What `to_row` has a value for."""
+_KEPT = [field.name for field in fields(Record) if field.name not in ("id", *COLUMNS)]
 
 
 def to_row(record: Record) -> dict[str, Any]:
     """The values of the row, without its id."""
-    document = asdict(record)
-    for column in _COLUMNS:
-        del document[column]
     return {
         "version": record.version,
         "status": record.status.value,
         "requester": record.requester,
         "key": record.key,
         "due_at": due_at(record),
-        "record": json.dumps(document, separators=(",", ":")),
+        "record": json.dumps({name: getattr(record, name) for name in _KEPT}, default=fields_of, separators=(",", ":")),
     }
 
 
