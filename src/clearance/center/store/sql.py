@@ -24,6 +24,7 @@ from clearance.center.records import (
 )
 from clearance.center.store import rows, tables
 from clearance.center.store.base import Life, Standing
+from clearance.center.store.prepared import Prepared
 from clearance.models import Status
 from clearance.witness import TILE, fold, leaf
 
@@ -45,15 +46,13 @@ class SqlTx:
 
     def add_action(self, record: Record) -> Record:
         """See `Tx`."""
-        record = replace(record, version=1)
-        insert = tables.actions.insert().values(rows.to_row(record)).returning(tables.actions.c.id)
-        action_id = self._connection.execute(insert).scalar_one()
+        action_id = _ADD_ACTION.add(self._connection, **{**rows.to_row(record), "version": 1})
         self.changed.add(action_id)
-        return replace(record, id=action_id)
+        return replace(record, id=action_id, version=1)
 
     def action(self, action_id: int) -> Record | None:
         """See `Tx`."""
-        found = self._connection.execute(select(tables.actions).where(tables.actions.c.id == action_id)).first()
+        found = _ACTION.first(self._connection, wanted=action_id)
         return rows.from_row(found) if found else None
 
     def standings(self, action_ids: Collection[int]) -> list[Standing]:
@@ -66,16 +65,13 @@ class SqlTx:
 
     def action_by_key(self, requester: str, key: str) -> Record | None:
         """See `Tx`."""
-        same = (tables.actions.c.requester == requester) & (tables.actions.c.key == key)
-        found = self._connection.execute(select(tables.actions).where(same)).first()
+        found = _ACTION_BY_KEY.first(self._connection, requester=requester, key=key)
         return rows.from_row(found) if found else None
 
     def save_action(self, record: Record) -> Record:
         """See `Tx`."""
         changed = replace(record, version=record.version + 1)
-        unchanged_since = (tables.actions.c.id == record.id) & (tables.actions.c.version == record.version)
-        update = tables.actions.update().where(unchanged_since).values(rows.to_row(changed))
-        if self._connection.execute(update.returning(tables.actions.c.id)).first() is None:
+        if not _SAVE_ACTION.change(self._connection, wanted=record.id, read=record.version, **rows.to_row(changed)):
             raise Conflict(f"Action {record.id} was changed by somebody else at the same time")
         self.changed.add(record.id)
         return changed
@@ -103,28 +99,24 @@ class SqlTx:
 
     def overdue(self, now: int, limit: int = 500) -> list[Record]:
         """See `Tx`."""
-        due_at = tables.actions.c.due_at
-        query = select(tables.actions).where(due_at <= now).order_by(due_at).limit(limit)
-        return [rows.from_row(row) for row in self._connection.execute(query)]
+        return [rows.from_row(row) for row in _OVERDUE.all(self._connection, now=now, most=limit)]
 
     def pending_of(self, requester: str, now: int) -> int:
         """See `Tx`."""
-        count: int = self._connection.execute(_PENDING_OF, {"requester": requester, "now": now}).scalar_one()
+        count: int = _PENDING_OF.first(self._connection, requester=requester, now=now).pending
         return count
 
     def next_deadline(self) -> int | None:
         """See `Tx`."""
-        earliest: int | None = self._connection.execute(select(func.min(tables.actions.c.due_at))).scalar_one()
+        earliest: int | None = _NEXT_DEADLINE.first(self._connection)[0]
         return earliest
 
     def append(self, entry: Entry) -> None:
         """See `Tx`."""
-        newest = select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1)
-        last = self._connection.execute(newest).first()
+        last = _NEWEST_ENTRY.first(self._connection)
         seq, before = (last.seq + 1, last.hash) if last else (1, audit.GENESIS)
         body = audit.body_of(seq, entry)
-        values = {"seq": seq, "action_id": entry.action_id, "body": body, "hash": audit.chain(before, body)}
-        self._connection.execute(tables.audit.insert().values(values))
+        _APPEND.change(self._connection, seq=seq, action_id=entry.action_id, body=body, hash=audit.chain(before, body))
         self.has_appended = True
         if seq % TILE == 0:
             self._keep_nodes(seq)
@@ -201,7 +193,7 @@ class SqlTx:
 
     def key(self, key_id: str) -> KeyRecord | None:
         """See `Tx`."""
-        found = self._connection.execute(select(tables.keys).where(tables.keys.c.id == key_id)).first()
+        found = _KEY.first(self._connection, wanted=key_id)
         return _key(found) if found else None
 
     def save_key(self, record: KeyRecord) -> None:
@@ -216,7 +208,7 @@ class SqlTx:
     def switches(self) -> list[KillSwitch]:
         """See `Tx`. Read once a transaction: every approval that is looked at asks for them."""
         if self._switches is None:
-            self._switches = [KillSwitch(**row._mapping) for row in self._connection.execute(_SWITCHES)]
+            self._switches = [KillSwitch(**row._asdict()) for row in _SWITCHES.all(self._connection)]
         return self._switches
 
     def put_switch(self, switch: KillSwitch) -> None:
@@ -274,10 +266,33 @@ class SqlTx:
 _STANDINGS = select(
     tables.actions.c.id, tables.actions.c.requester, tables.actions.c.status, tables.actions.c.due_at
 ).where(tables.actions.c.id.in_(bindparam("ids", expanding=True)))
-# Built once: every submit asks both.
-_SWITCHES = select(tables.kill_switches).order_by(tables.kill_switches.c.activated_at.desc())
-_PENDING_OF = (
-    select(func.count())
+# Built once: to build a statement takes three times as long as to run it, and every submit needs most of these.
+_ADD_ACTION = Prepared(tables.actions.insert(), *rows.COLUMNS)
+_ACTION = Prepared(select(tables.actions).where(tables.actions.c.id == bindparam("wanted")))
+_ACTION_BY_KEY = Prepared(
+    select(tables.actions).where(
+        tables.actions.c.requester == bindparam("requester"), tables.actions.c.key == bindparam("key")
+    )
+)
+_SAVE_ACTION = Prepared(
+    tables.actions.update().where(
+        tables.actions.c.id == bindparam("wanted"), tables.actions.c.version == bindparam("read")
+    ),
+    *rows.COLUMNS,
+)
+_OVERDUE = Prepared(
+    select(tables.actions)
+    .where(tables.actions.c.due_at <= bindparam("now"))
+    .order_by(tables.actions.c.due_at)
+    .limit(bindparam("most"))
+)
+_NEXT_DEADLINE = Prepared(select(func.min(tables.actions.c.due_at).label("earliest")))
+_NEWEST_ENTRY = Prepared(select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1))
+_APPEND = Prepared(tables.audit.insert())
+_KEY = Prepared(select(tables.keys).where(tables.keys.c.id == bindparam("wanted")))
+_SWITCHES = Prepared(select(tables.kill_switches).order_by(tables.kill_switches.c.activated_at.desc()))
+_PENDING_OF = Prepared(
+    select(func.count().label("pending"))
     .select_from(tables.actions)
     .where(
         tables.IS_PENDING,
@@ -298,7 +313,7 @@ def _key_values(record: KeyRecord) -> dict[str, Any]:
 
 
 def _key(row: Any) -> KeyRecord:
-    return KeyRecord(**{**row._mapping, "role": Role(row.role)})
+    return KeyRecord(**{**row._asdict(), "role": Role(row.role)})
 
 
 def _principal_values(principal: Principal) -> dict[str, str]:

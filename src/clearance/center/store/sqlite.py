@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -80,6 +81,21 @@ class SqliteStore(GroupCommitStore):
 
     def _turn(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self._use is Use.READ else self._file_lock.turn(_BUSY_MS / 1000)
+
+    @contextlib.contextmanager
+    def _savepoint(self, connection: Connection) -> Iterator[None]:
+        """By the driver alone, which takes a thirtieth of the time; every request pays for it."""
+        _check_open(connection)
+        raw: Any = connection.connection.driver_connection
+        raw.execute("SAVEPOINT unit")
+        try:
+            yield
+        except BaseException:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK TO unit")
+                raw.execute("RELEASE unit")
+            raise
+        raw.execute("RELEASE unit")
 
     def _prepare(self, connection: Connection) -> None:
         raw: Any = connection.connection.driver_connection

@@ -108,6 +108,10 @@ class GroupCommitStore:
         """Around each transaction."""
         return contextlib.nullcontext()
 
+    def _savepoint(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
+        """Around each unit: what it did is undone if it raises, and nothing else is."""
+        return connection.begin_nested()
+
     def _keep_others_out(self, connection: Connection) -> None:
         """Let nobody else write until the transaction ends; called when a unit raised `NotYetLocked`."""
 
@@ -204,7 +208,7 @@ class GroupCommitStore:
         """What a unit came to, and whether it added to the audit trail."""
         tx = SqlTx(connection)
         try:
-            with connection.begin_nested():
+            with self._savepoint(connection):
                 value = work(tx)
         except NotYetLocked:
             self._keep_others_out(connection)
