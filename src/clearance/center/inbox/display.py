@@ -72,7 +72,7 @@ _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "H
 
 def segments(text: str) -> list[Segment]:
     """The text in pieces that are safe to show."""
-    if _ASCII_WORDS.fullmatch(text) and "   " not in text:
+    if _is_plain(text):
         return [Segment(Kind.PLAIN, text)] if text else []
     lone = _lone_scripts(text)
     found: list[Segment] = []
@@ -87,7 +87,14 @@ def segments(text: str) -> list[Segment]:
 
 def visible(text: str) -> Markup:
     """The text as HTML: every character either harmless or spelled out."""
+    if _is_plain(text):  # most are, and a page has thousands
+        return escape(text)
     return Markup("").join(_markup(segment) for segment in segments(text))
+
+
+def _is_plain(text: str) -> bool:
+    """Is it nothing but printable ASCII, without a run of spaces that could push something out of sight?"""
+    return _ASCII_WORDS.fullmatch(text) is not None and "   " not in text
 
 
 def spelled(text: str) -> str:

@@ -26,7 +26,7 @@ from clearance.center.service import rung_within
 from clearance.center.store.base import Tx
 from clearance.models import Json, Status
 
-MOST_WAITING = 200
+MOST_WAITING = 100
 """Requests that wait and are listed; the others come up as these are decided."""
 MOST_RECENT = 12
 LOOKED_THROUGH = 60
