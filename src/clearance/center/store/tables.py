@@ -51,6 +51,7 @@ actions: Table = Table(
     UniqueConstraint("requester", "key"),
     Index("actions_by_status", "status", "id"),
     Index("actions_by_requester", "requester", "id"),
+    Index("actions_by_requester_and_status", "requester", "status", "id"),
     Index("actions_due", "due_at"),
     sqlite_autoincrement=True,
 )
