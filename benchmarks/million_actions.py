@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -54,8 +55,14 @@ DROP = replace(REFUND, action_type="customer.drop", description="Drop c-1009", p
 DONE = Outcome(Status.COMPLETED, duration=0.2)
 
 
-def one_life(center: Center, tx: Tx, number: int) -> None:
-    """One action, from its submit to its end, if it has one."""
+def lives(center: Center, tx: Tx, numbers: range) -> None:
+    """Actions, each from its submit to its end, if it has one."""
+    for number in numbers:
+        live(center, tx, number)
+
+
+def live(center: Center, tx: Tx, number: int) -> None:
+    """The action with this number."""
     who, key, nonce = AGENTS[number // 100 % len(AGENTS)], f"key-{number}", f"nonce-{number}"
     asked = REFUND if number % 100 == 0 else DROP if number % 100 < 10 else LOOKUP
     record = center.desk.submit(tx, who, Submission(asked, key, nonce, claims=True))
@@ -67,7 +74,7 @@ def fill(center: Center, first: int, last: int) -> None:
     """Store the actions with these numbers."""
     for start in range(first, last, A_COMMIT):
         numbers = range(start, min(start + A_COMMIT, last))
-        center.do(lambda tx, numbers=numbers: [one_life(center, tx, number) for number in numbers])  # type: ignore[misc]
+        center.do(partial(lives, center, numbers=numbers))
 
 
 def memory() -> float:
