@@ -27,6 +27,11 @@ APPLICATION_ID = 0x434C5243
 """``CLRC``: written into the file's header, so that a foreign database is told from ours."""
 _FULL = 2
 _BUSY_MS = 5_000
+_LOG_PAGES = 4_000
+"""Pages of the write-ahead log after which a commit moves it into the database, and takes that much longer.
+
+With SQLite's own 1,000 that is one submit of eighty; the more is stored, the more pages of it must be written then.
+"""
 
 
 def open_store(path: str | os.PathLike[str], use: Use = Use.SERVE) -> GroupCommitStore:
@@ -121,6 +126,7 @@ class SqliteStore(GroupCommitStore):
         if self._is_new:
             raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
         raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
         raw.execute("PRAGMA foreign_keys=ON")
 
 
