@@ -1,0 +1,143 @@
+"""What a Center asks of its database all day is found by an index, however much is stored. The database itself says so.
+
+Each test runs on both databases, with whatever statements the desk, the inbox and the timer come to send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import pytest
+from sqlalchemy import Connection, event
+from tests.center.desks import AGENT, CAROL, DROP, NONCE, READ, Office
+from tests.center.stores import driver
+
+from clearance.center import keys
+from clearance.center.inbox import pages
+from clearance.center.records import Role, Submission
+from clearance.center.store.base import Tx
+from clearance.models import Status
+
+Statement: TypeAlias = tuple[str, Any]
+
+
+@pytest.fixture
+def office(database_address: str) -> Iterator[Office]:
+    office = Office(database_address)
+    for status in (Status.PENDING, Status.APPROVED, Status.EXECUTING, Status.COMPLETED, Status.DENIED):
+        office.at(status)
+    yield office
+    office.close()
+
+
+def asked(office: Office, work: Callable[[Tx], object]) -> list[Statement]:
+    """The statements that one unit of work sends, with their values."""
+    sent: list[Statement] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        sent.append((statement, values))
+
+    def traced(tx: Tx) -> None:
+        connection: Connection = driver(tx)
+        raw: Any = connection.connection.driver_connection
+        if (
+            connection.dialect.name == "sqlite"
+        ):  # some go by the driver alone; it tells them with their values filled in
+            raw.set_trace_callback(lambda statement: sent.append((statement, ())))
+            work(tx)
+            raw.set_trace_callback(None)
+        else:
+            event.listen(connection, "before_cursor_execute", note)
+            work(tx)
+            event.remove(connection, "before_cursor_execute", note)
+
+    office.do(traced)
+    return [statement for statement in sent if statement[0].startswith(("SELECT", "UPDATE", "DELETE"))]
+
+
+def plan_of(office: Office, statement: Statement) -> list[str]:
+    """How the database would go about it, if it were large."""
+    text, values = statement
+
+    def explain(tx: Tx) -> list[str]:
+        connection: Connection = driver(tx)
+        if connection.dialect.name == "sqlite":
+            return [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+        # A table of five rows is read whole whenever that is possible: so it is made to look dear.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {text}", values)]
+
+    return office.do(explain)
+
+
+def is_scan(statement: Statement, step: str) -> bool:
+    """Does this step of a plan look at every row? To walk along the primary key until there are enough does not."""
+    words = statement[0].split()
+    is_walk = {"ORDER", "LIMIT"} <= {*words} and "WHERE" not in words
+    return "Seq Scan on" in step or (step.startswith("SCAN") and not is_walk)
+
+
+def as_the_inbox(_office: Office, tx: Tx) -> object:
+    tx.actions(statuses=[Status.PENDING], oldest_first=True, limit=pages.MOST_WAITING)
+    return tx.actions(statuses=pages.DECIDED, limit=pages.LOOKED_THROUGH)
+
+
+def with_a_key(office: Office, tx: Tx) -> object:
+    text, _ = keys.create(tx, Role.USER, "bot", office.clock(), "local")
+    return keys.principal(tx, text)
+
+
+WORK: dict[str, Callable[[Office, Tx], object]] = {
+    "a status": lambda office, tx: office.desk.read(tx, AGENT, 1),
+    "a decision": lambda office, tx: office.desk.decide(tx, CAROL, 1, approve=True),
+    "a claim": lambda office, tx: office.desk.claim(tx, AGENT, 2, str(stored_digest(tx, 2)), NONCE),
+    "a withdrawal": lambda office, tx: office.desk.withdraw(tx, AGENT, 1, ""),
+    "one answer for many": lambda office, tx: office.desk.decide_all(tx, CAROL, frozenset({"low", "medium"})),
+    "all approvals taken back": lambda office, tx: office.desk.revoke_unclaimed(tx, "admin", ""),
+    "the timer": lambda office, tx: office.desk.sweep(tx),
+    "the inbox": as_the_inbox,
+    "a list": lambda office, tx: office.desk.list(tx, CAROL),
+    "a list of one status": lambda office, tx: office.desk.list(tx, CAROL, status=Status.EXPIRED),
+    "a list of one's own": lambda office, tx: office.desk.list(tx, AGENT),
+    "a list of one's own of one status": lambda office, tx: office.desk.list(tx, AGENT, status=Status.EXPIRED),
+    "the entries about an action": lambda office, tx: list(tx.audit_of(1)),
+    "a key": with_a_key,
+    "a session": lambda office, tx: tx.session("x", 1),
+    "a sign-in": lambda office, tx: tx.take_sign_in("x", 1),
+}
+
+
+def stored_digest(tx: Tx, action_id: int) -> str:
+    record = tx.action(action_id)
+    assert record is not None
+    return record.action.digest
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_nothing_that_is_asked_all_day_reads_a_whole_table(office: Office, name: str) -> None:
+    sent = asked(office, lambda tx: WORK[name](office, tx))
+
+    assert sent
+    for statement in sent:
+        plan = plan_of(office, statement)
+        assert not [step for step in plan if is_scan(statement, step)], (statement, plan)
+
+
+@pytest.mark.parametrize("action", [None, READ, DROP], ids=["asked", "cleared", "denied"])
+def test_no_submit_reads_a_whole_table(office: Office, action: Any) -> None:
+    first = office.submit(action)
+    submission = Submission(first.action, "the-key", NONCE, claims=True)
+    for _ in range(2):  # the second one is the same again
+        for statement in asked(office, lambda tx: office.desk.submit(tx, AGENT, submission)):
+            plan = plan_of(office, statement)
+            assert not [step for step in plan if is_scan(statement, step)], (statement, plan)
+
+
+def test_the_test_would_notice(office: Office) -> None:
+    def read_all(tx: Tx) -> None:
+        driver(tx).exec_driver_sql("SELECT * FROM actions\nWHERE version = 7 ORDER BY record LIMIT 1")
+
+    (statement,) = asked(office, read_all)
+
+    assert any(is_scan(statement, step) for step in plan_of(office, statement))
