@@ -91,10 +91,11 @@ class SqlTx:
         query = select(tables.actions).order_by(columns.id if oldest_first else columns.id.desc())
         if after:
             query = query.where(columns.id > after)
-        if statuses is not None:
-            query = query.where(columns.status.in_([status.value for status in statuses]))
         if requester is not None:
             query = query.where(columns.requester == requester)
+            statuses = list(Status) if statuses is None else statuses  # by which they are found in their index
+        if statuses is not None:
+            query = query.where(columns.status.in_([status.value for status in statuses]))
         return [rows.from_row(row) for row in self._connection.execute(query.limit(limit).offset(offset))]
 
     def overdue(self, now: int, limit: int = 500) -> list[Record]:
