@@ -71,9 +71,17 @@ def test_the_settings_are_those_that_lose_nothing(store: Store) -> None:
     assert store.submit(pragmas).result(30) == ["wal", 2, 1, sqlite.APPLICATION_ID]
 
 
-def test_what_sqlite_gave_up_by_itself_is_answered_as_kept_to_nobody(store: Store) -> None:
+@pytest.mark.parametrize(
+    "goes_on",
+    [lambda _tx: None, lambda tx: tx.keys(), lambda tx: driver(tx).begin_nested()],
+    ids=["ends", "reads", "nests"],
+)
+def test_what_sqlite_gave_up_by_itself_is_answered_as_kept_to_nobody(
+    store: Store, goes_on: Callable[[Tx], object]
+) -> None:
     def given_up(tx: Tx) -> None:
         driver(tx).connection.driver_connection.rollback()  # as SQLite may, when a disk is full
+        goes_on(tx)
 
     with one_commit(store):
         futures: list[Future[Any]] = [store.submit(work) for work in (adding("1"), given_up, adding("2"))]

@@ -6,7 +6,7 @@ Each test runs on both databases.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -50,6 +50,32 @@ def test_one_failing_unit_takes_no_other_with_it(store: Store) -> None:
     third.result(30)
     kept = store.submit(lambda tx: [record.key for record in tx.actions(oldest_first=True)]).result(30)
     assert kept == ["1", "3"]
+
+
+def test_units_share_one_run_unless_one_of_them_wrote_and_failed(store: Store) -> None:
+    runs: list[str] = []
+
+    def unit(name: str, *, writes: bool, fails: bool) -> Callable[[Tx], None]:
+        def work(tx: Tx) -> None:
+            runs.append(name)
+            if writes:
+                tx.add_action(a_record(name))
+            if fails:
+                raise LookupError(name)
+
+        return work
+
+    with one_commit(store):
+        futures = [store.submit(unit("a", writes=True, fails=False)), store.submit(unit("b", writes=False, fails=True))]
+    assert [type(future.exception(30)) for future in futures] == [type(None), LookupError]
+    assert runs.count("b") == 1, "a unit that wrote nothing spoils nothing"
+
+    runs.clear()
+    with one_commit(store):
+        futures = [store.submit(unit("c", writes=True, fails=False)), store.submit(unit("d", writes=True, fails=True))]
+    assert [type(future.exception(30)) for future in futures] == [type(None), LookupError]
+    assert runs[-2:] == ["c", "d"]
+    assert do(store, lambda tx: [record.key for record in tx.actions(oldest_first=True)]) == ["a", "c"]
 
 
 def test_a_unit_that_was_cancelled_before_its_turn_is_not_run(store: Store) -> None:

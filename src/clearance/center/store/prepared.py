@@ -24,8 +24,8 @@ class Prepared:
         self._statement = statement
         compiled = statement.compile(dialect=sqlite.dialect(), column_keys=columns or None)
         self._text = str(compiled)
-        self._own = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        self._arranged = _arrangement(compiled.positiontup or [])
+        own = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        self._arranged = _arrangement(compiled.positiontup or [], own)
         # The result's columns as SQLAlchemy names them, so that a row reads the same whoever ran the statement.
         names = statement.selected_columns.keys() if isinstance(statement, Select) else []
         row: Any = namedtuple("Row", names)  # type: ignore[misc]
@@ -64,18 +64,21 @@ class Prepared:
     def _by_driver(self, connection: Connection, parameters: dict[str, Any]) -> Any:
         raw: Any = connection.connection.driver_connection
         try:
-            return raw.execute(self._text, self._arranged({**self._own, **parameters}))
+            return raw.execute(self._text, self._arranged(parameters))
         except raw.Error as error:
             raise DBAPIError.instance(
                 self._text, None, error, raw.Error, hide_parameters=True, dialect=connection.dialect
             ) from error
 
 
-def _arrangement(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """Puts named values into the order of the text."""
+def _arrangement(names: list[str], own: dict[str, Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """Puts named values into the order of the text; the statement has some values of its own."""
+    if own.keys() >= {*names}:
+        fixed = tuple(own[name] for name in names)
+        return lambda _values: fixed
+    if own:
+        return lambda values: tuple({**own, **values}[name] for name in names)
     match names:
-        case []:
-            return lambda _values: ()
         case [name]:
             return lambda values: (values[name],)
         case _:

@@ -1,7 +1,7 @@
 """One thread, one connection, many units of work a commit.
 
-A unit runs in a savepoint, so that one that fails takes no other with it; its future is done only when the
-commit that holds it is durable.
+One that fails takes no other with it: each runs in a savepoint, or, if it had written without one, all of them are run
+again with one each. Its future is done only when the commit that holds it is durable.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ class NotYetLocked(BaseException):
     """A unit is about to write, and its transaction has not kept the other writers out yet."""
 
 
+class Spoilt(Exception):
+    """A unit failed after it had written, and there was no savepoint to go back to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a unit came to: its value, or what it raised."""
@@ -59,6 +63,9 @@ class GroupCommitStore:
     What differs between databases is in the methods that a subclass may replace. If `_prepare` raises, so does this.
     """
 
+    _always_has_savepoints = True
+    """They cost each unit something; but on a server that is another machine, they tell that it is still there."""
+
     def __init__(self, engine: Engine) -> None:
         self.on_change: Callable[[Collection[int]], None] = lambda _ids: None
         self._engine = engine
@@ -67,6 +74,7 @@ class GroupCommitStore:
         self._closed = False
         self._tree: Tree | None = None
         self._head: Head | None = None
+        self._has_savepoints = self._always_has_savepoints
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._main, name="clearance-store", daemon=True)
         self._thread.start()
@@ -108,9 +116,17 @@ class GroupCommitStore:
         """Around each transaction."""
         return contextlib.nullcontext()
 
+    def _begin(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
+        """Around the units of a transaction: commits at the end, or undoes all of it."""
+        return connection.begin()
+
     def _savepoint(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
-        """Around each unit: what it did is undone if it raises, and nothing else is."""
+        """Around a unit: what it wrote is undone if it raises, and nothing else is."""
         return connection.begin_nested()
+
+    def _written(self, _connection: Connection) -> object:
+        """Something that differs once anything was written; needed where there are no savepoints."""
+        return None
 
     def _keep_others_out(self, connection: Connection) -> None:
         """Let nobody else write until the transaction ends; called when a unit raised `NotYetLocked`."""
@@ -177,6 +193,15 @@ class GroupCommitStore:
             answer.tell(future)
 
     def _kept(self, connection: Connection, jobs: list[Job], changed: set[int]) -> list[Answer]:
+        self._has_savepoints = self._always_has_savepoints
+        try:
+            return self._tried(connection, jobs, changed)
+        except Spoilt:
+            self._has_savepoints = True
+        changed.clear()
+        return self._tried(connection, jobs, changed)
+
+    def _tried(self, connection: Connection, jobs: list[Job], changed: set[int]) -> list[Answer]:
         try:
             return self._transaction(connection, jobs, changed)
         except DBAPIError as error:
@@ -189,7 +214,7 @@ class GroupCommitStore:
         committing = False
         tree = self._tree
         try:
-            with self._turn(), connection.begin():
+            with self._turn(), self._begin(connection):
                 runs = [self._run(connection, work, changed) for work, _ in jobs]
                 if any(has_appended for _, has_appended in runs):
                     tree = self._grown(connection)
@@ -207,8 +232,9 @@ class GroupCommitStore:
     def _run(self, connection: Connection, work: Callable[[Tx], Any], changed: set[int]) -> tuple[Answer, bool]:
         """What a unit came to, and whether it added to the audit trail."""
         tx = SqlTx(connection)
+        before = self._written(connection)
         try:
-            with self._savepoint(connection):
+            with self._savepoint(connection) if self._has_savepoints else _NOTHING:
                 value = work(tx)
         except NotYetLocked:
             self._keep_others_out(connection)
@@ -216,8 +242,12 @@ class GroupCommitStore:
         except DBAPIError as error:
             if self._is_undone(error):
                 raise
+            if not self._has_savepoints:
+                raise Spoilt from None
             return Answer(error=_unavailable(error)), False
         except BaseException as error:  # noqa: BLE001 - it is the caller's, and comes out of the future
+            if not self._has_savepoints and self._written(connection) != before:
+                raise Spoilt from None
             return Answer(error=error), False
         changed |= tx.changed
         return Answer(value), tx.has_appended
@@ -227,7 +257,7 @@ class GroupCommitStore:
     def _read_tree(self, connection: Connection) -> Tree | None:
         """The tree as it is kept; None if the trail is damaged. It can be looked at then, but nothing can be added."""
         try:
-            with self._turn(), connection.begin():
+            with self._turn(), self._begin(connection):
                 return trail.tree(SqlTx(connection))
         except StoreUnavailable as error:
             log.error("Nothing can be changed: %s", error)  # noqa: TRY400 - the cause is in it
@@ -242,6 +272,9 @@ class GroupCommitStore:
     def _remember(self, tree: Tree | None) -> None:
         if tree is not None and tree is not self._tree:
             self._tree, self._head = tree, tree.head
+
+
+_NOTHING: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
 
 
 def first_line(error: BaseException) -> str:
