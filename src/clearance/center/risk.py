@@ -20,6 +20,7 @@ _KINDS: tuple[tuple[int, str, str], ...] = (
     (40, "writes or sends", "create edit email insert message post publish send update write"),
     (10, "reads", "check count describe fetch find get list lookup read search show view"),
 )
+_VERBS = tuple((points, meaning, frozenset(verbs.split())) for points, meaning, verbs in _KINDS)
 _UNKNOWN_KIND = 50
 _AMOUNTS = ((10_000, 30), (1_000, 15))
 INDICATOR_POINTS = 10
@@ -47,8 +48,8 @@ def level_of(score: int) -> str:
 
 def _kind(action_type: str) -> Factor:
     words = re.findall(r"[a-z]+", action_type.lower())
-    for points, meaning, verbs in _KINDS:
-        if found := set(verbs.split()).intersection(words):
+    for points, meaning, verbs in _VERBS:
+        if found := verbs.intersection(words):
             return Factor("action type", points, f"{sorted(found)[0]!r} {meaning}")
     return Factor("action type", _UNKNOWN_KIND, f"{action_type!r} is of no known kind")
 

@@ -143,11 +143,19 @@ def _adapter(schema: Any) -> TypeAdapter[Any]:
     return TypeAdapter(schema)
 
 
+def _checked(schema: Any, value: object) -> Any:
+    """The value, if it has this form."""
+    try:
+        return _adapter(schema).validate_python(value, strict=True)
+    except ValidationError:  # maybe a list that is meant as a tuple; and the words of the refusal are to be JSON's
+        return _adapter(schema).validate_json(strictjson.write(value), strict=True)
+
+
 def parse(schema: Callable[..., T], body: bytes) -> T:
     """A body of this form, or Unreadable. An empty body is an empty object."""
     try:
         value = strictjson.read(body, max_keys=MAX_KEYS) if body.strip() else {}
-        parsed: T = _adapter(schema).validate_json(strictjson.write(value), strict=True)
+        parsed: T = _checked(schema, value)
     except strictjson.NotJson as error:
         raise Unreadable(f"The body is {error}") from None
     except ValidationError as error:
@@ -361,7 +369,7 @@ def _extra(extra_data: Mapping[str, Any] | None) -> ClearanceExtra:
     if found is None:
         return ClearanceExtra()
     try:
-        parsed: ClearanceExtra = _adapter(ClearanceExtra).validate_json(strictjson.write(found), strict=True)
+        parsed: ClearanceExtra = _checked(ClearanceExtra, found)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in ("extra_data", "clearance", *first["loc"]))
