@@ -85,7 +85,7 @@ def as_the_inbox(_office: Office, tx: Tx) -> object:
 
 def with_a_key(office: Office, tx: Tx) -> object:
     text, _ = keys.create(tx, Role.USER, "bot", office.clock(), "local")
-    return keys.principal(tx, text)
+    return keys.principal(tx, text, office.clock())
 
 
 WORK: dict[str, Callable[[Office, Tx], object]] = {

@@ -12,15 +12,20 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 
 class Prepared:
-    """One statement with named parameters (`bindparam`); an insert takes the columns that are named here."""
+    """One statement with named parameters (`bindparam`).
 
-    def __init__(self, statement: Select[Any] | Insert | Update | Delete, *columns: str) -> None:
+    Args:
+        statement: a select, insert, update or delete of SQLAlchemy Core.
+        columns: those that an insert or update sets, if it does not say so itself; none are all of the table's.
+    """
+
+    def __init__(self, statement: Any, *columns: str) -> None:
         self._statement = statement
         compiled = statement.compile(dialect=sqlite.dialect(), column_keys=columns or None)
         self._text = str(compiled)
