@@ -16,10 +16,13 @@ from tests.center.stores import driver
 from clearance.center import keys
 from clearance.center.inbox import pages
 from clearance.center.records import Role, Submission
+from clearance.center.store import tables
 from clearance.center.store.base import Tx
 from clearance.models import Status
 
 Statement: TypeAlias = tuple[str, Any]
+SMALL = tables.kill_switches.name
+"""Is meant to be read whole: it has as many rows as switches were ever pulled, by hand."""
 
 
 @pytest.fixture
@@ -75,6 +78,8 @@ def is_scan(statement: Statement, step: str) -> bool:
     """Does this step of a plan look at every row? To walk along the primary key until there are enough does not."""
     words = statement[0].split()
     is_walk = {"ORDER", "LIMIT"} <= {*words} and "WHERE" not in words
+    if SMALL in step:
+        return False
     return "Seq Scan on" in step or (step.startswith("SCAN") and not is_walk)
 
 
