@@ -26,6 +26,8 @@ def turned_back(file: Path) -> None:
         raw.execute("DROP TABLE audit_nodes")
         raw.execute("DROP TABLE kill_switches")
         raw.execute("DROP INDEX pending_by_requester")
+        raw.execute("DROP INDEX actions_by_requester_and_status")
+        raw.execute("CREATE INDEX actions_by_requester ON actions (requester, id)")
         for column in NEW_COLUMNS:
             raw.execute(f"ALTER TABLE keys DROP COLUMN {column}")
         raw.execute("DELETE FROM schema_steps WHERE number > 1")

@@ -28,7 +28,7 @@ from clearance.center.records import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -50,9 +50,6 @@ actions: Table = Table(
     Column("record", Text, nullable=False),
     UniqueConstraint("requester", "key"),
     Index("actions_by_status", "status", "id"),
-    Index("actions_by_requester_and_status", "requester", "status", "id"),
-    # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
-    Index("actions_by_requester", "requester", "id").ddl_if(dialect="postgresql"),
     Index("actions_due", "due_at"),
     sqlite_autoincrement=True,
 )
@@ -125,6 +122,11 @@ kill_switches: Table = Table(
     Column("activated_by_name", String(200), nullable=False),
 )
 
+own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
+
+# SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
+own_by_id: Index = Index("actions_by_requester", actions.c.requester, actions.c.id).ddl_if(dialect="postgresql")
+
 IS_PENDING = actions.c.status == text("'pending'")
 """Spelled out, not a parameter: a database uses the index below only for a query that says the same."""
 
@@ -187,7 +189,14 @@ def _third(connection: Connection) -> None:
     pending_by_requester.create(connection, checkfirst=True)
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third}
+def _fourth(connection: Connection) -> None:
+    """One's own actions by their status; in a new database step 1 made the index."""
+    own_by_status.create(connection, checkfirst=True)
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"DROP INDEX IF EXISTS {own_by_id.name}"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:
