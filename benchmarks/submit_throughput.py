@@ -34,7 +34,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from clearance.center import api
+from clearance.center import app
 from clearance.center.records import Role
 from clearance.center.server import CenterServer
 from clearance.center.service import Center
@@ -62,7 +62,7 @@ def serve(name: str, folder: Path) -> None:
     keys = folder / f"{name}.keys"
     keys.write_text("\n".join(made))
     if name == "floor":
-        put_floor_under(api.ROUTES, folder / "rows.db")
+        put_floor_under(app.API_ROUTES, folder / "rows.db")
     server = CenterServer(center)
     print(server.url, keys, flush=True)
     server.serve()
