@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -37,17 +37,24 @@ def tree(tx: Tx) -> Tree:
     return Tree.load(tx.audit_length(), lambda start, size: _subtree(tx, start, size))
 
 
-def grown(tx: Tx, before: Tree) -> Tree:
-    """The tree with what came in since, after something did.
+def grown(tx: Tx, before: Tree, appended: Mapping[int, bytes]) -> Tree:
+    """The tree with what came in since.
+
+    Args:
+        tx: where others' entries are read, if there are any before its own.
+        before: the tree as it was.
+        appended: the hashes of the entries that this transaction added, by their numbers.
 
     Raises:
         StoreUnavailable: it did not come in behind what was there, so that is gone.
     """
     after = before.copy()
-    for link in tx.audit(after=before.entries):
-        if link.seq != after.entries + 1:
+    is_all = before.entries + 1 in appended
+    since = appended.items() if is_all else ((link.seq, _leaf(link)) for link in tx.audit(after=before.entries))
+    for seq, digest in since:
+        if seq != after.entries + 1:
             raise StoreUnavailable(DAMAGED)
-        after.add(leaf(link.body.encode()))
+        after.add(digest)
     if after.entries == before.entries:
         raise StoreUnavailable(DAMAGED)
     return after
@@ -108,10 +115,14 @@ def _subtree(tx: Tx, start: int, size: int) -> bytes:
         parts = tx.audit_nodes(level, first, count)
     else:
         links = [link for link in tx.audit(after=first, limit=count) if link.seq <= first + count]
-        parts = [leaf(link.body.encode()) for link in links]
+        parts = [_leaf(link) for link in links]
     if len(parts) != count:
         raise StoreUnavailable(DAMAGED)
     return fold(parts)
+
+
+def _leaf(link: Link) -> bytes:
+    return leaf(link.body.encode())
 
 
 def _kept_nodes(center: Worker) -> audit.Nodes:

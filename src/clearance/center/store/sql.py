@@ -35,14 +35,14 @@ AT_ONCE = 1_000
 class SqlTx:
     """See `clearance.center.store.base.Tx`. ``changed`` collects the ids of the actions it touched.
 
-    ``has_appended`` says whether the audit trail grew.
+    ``appended`` has the hashes of the entries that it added to the audit trail, by their numbers.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._switches: list[KillSwitch] | None = None
         self.changed: set[int] = set()
-        self.has_appended: bool = False
+        self.appended: dict[int, bytes] = {}
 
     def add_action(self, record: Record) -> Record:
         """See `Tx`."""
@@ -118,7 +118,7 @@ class SqlTx:
         seq, before = (last.seq + 1, last.hash) if last else (1, audit.GENESIS)
         body = audit.body_of(seq, entry)
         _APPEND.change(self._connection, seq=seq, action_id=entry.action_id, body=body, hash=audit.chain(before, body))
-        self.has_appended = True
+        self.appended[seq] = leaf(body.encode())
         if seq % TILE == 0:
             self._keep_nodes(seq)
 

@@ -213,11 +213,12 @@ class GroupCommitStore:
     def _transaction(self, connection: Connection, jobs: list[Job], changed: set[int]) -> list[Answer]:
         committing = False
         tree = self._tree
+        appended: dict[int, bytes] = {}
         try:
             with self._turn(), self._begin(connection):
-                runs = [self._run(connection, work, changed) for work, _ in jobs]
-                if any(has_appended for _, has_appended in runs):
-                    tree = self._grown(connection)
+                answers = [self._run(connection, work, changed, appended) for work, _ in jobs]
+                if appended:
+                    tree = self._grown(connection, appended)
                 committing = True
         except Exception as error:
             if not connection.invalidated:
@@ -227,10 +228,12 @@ class GroupCommitStore:
                 raise _unavailable(error, unknown=True) from error
             raise
         self._remember(tree)
-        return [answer for answer, _ in runs]
+        return answers
 
-    def _run(self, connection: Connection, work: Callable[[Tx], Any], changed: set[int]) -> tuple[Answer, bool]:
-        """What a unit came to, and whether it added to the audit trail."""
+    def _run(
+        self, connection: Connection, work: Callable[[Tx], Any], changed: set[int], appended: dict[int, bytes]
+    ) -> Answer:
+        """What a unit came to; what it changed, and added to the audit trail, goes with the rest."""
         tx = SqlTx(connection)
         before = self._written(connection)
         try:
@@ -238,19 +241,20 @@ class GroupCommitStore:
                 value = work(tx)
         except NotYetLocked:
             self._keep_others_out(connection)
-            return self._run(connection, work, changed)
+            return self._run(connection, work, changed, appended)
         except DBAPIError as error:
             if self._is_undone(error):
                 raise
             if not self._has_savepoints:
                 raise Spoilt from None
-            return Answer(error=_unavailable(error)), False
+            return Answer(error=_unavailable(error))
         except BaseException as error:  # noqa: BLE001 - it is the caller's, and comes out of the future
             if not self._has_savepoints and self._written(connection) != before:
                 raise Spoilt from None
-            return Answer(error=error), False
+            return Answer(error=error)
         changed |= tx.changed
-        return Answer(value), tx.has_appended
+        appended |= tx.appended
+        return Answer(value)
 
     # The tree over the audit trail
 
@@ -263,11 +267,11 @@ class GroupCommitStore:
             log.error("Nothing can be changed: %s", error)  # noqa: TRY400 - the cause is in it
             return None
 
-    def _grown(self, connection: Connection) -> Tree:
-        """The tree with what is about to be committed, by others and here."""
+    def _grown(self, connection: Connection, appended: dict[int, bytes]) -> Tree:
+        """The tree with what others committed, and what is about to be committed here."""
         if self._tree is None:
             raise StoreUnavailable(DAMAGED)
-        return trail.grown(SqlTx(connection), self._tree)
+        return trail.grown(SqlTx(connection), self._tree, appended)
 
     def _remember(self, tree: Tree | None) -> None:
         if tree is not None and tree is not self._tree:
