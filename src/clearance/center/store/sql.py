@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from itertools import groupby
@@ -57,11 +58,13 @@ class SqlTx:
 
     def standings(self, action_ids: Collection[int]) -> list[Standing]:
         """See `Tx`."""
-        found: list[Standing] = []
+        found: list[Any] = []
         for some in batched(action_ids, AT_ONCE):
-            for row in self._connection.execute(_STANDINGS, {"ids": some}):
-                found.append(Standing(row.id, row.requester, Status(row.status), row.due_at or 0))
-        return found
+            if self._connection.dialect.name == "sqlite":
+                found += _STANDINGS_OF_LIST.all(self._connection, ids=json.dumps(some))
+            else:
+                found += self._connection.execute(_STANDINGS, {"ids": some})
+        return [Standing(row.id, row.requester, Status(row.status), row.due_at or 0) for row in found]
 
     def action_by_key(self, requester: str, key: str) -> Record | None:
         """See `Tx`."""
@@ -264,9 +267,11 @@ class SqlTx:
             self._connection.execute(table.delete().where(table.c.expires_at <= now))
 
 
-_STANDINGS = select(
-    tables.actions.c.id, tables.actions.c.requester, tables.actions.c.status, tables.actions.c.due_at
-).where(tables.actions.c.id.in_(bindparam("ids", expanding=True)))
+_STANDING = select(tables.actions.c.id, tables.actions.c.requester, tables.actions.c.status, tables.actions.c.due_at)
+_STANDINGS = _STANDING.where(tables.actions.c.id.in_(bindparam("ids", expanding=True)))
+# A list that SQLite reads from one value takes half the time of one with a value for each id.
+_LIST = func.json_each(bindparam("ids")).table_valued("value")
+_STANDINGS_OF_LIST = Prepared(_STANDING.where(tables.actions.c.id.in_(select(_LIST.c.value))))
 # Built once: to build a statement takes three times as long as to run it, and every submit needs most of these.
 _ADD_ACTION = Prepared(tables.actions.insert(), *rows.COLUMNS)
 _ACTION = Prepared(select(tables.actions).where(tables.actions.c.id == bindparam("wanted")))
