@@ -93,6 +93,7 @@ def test_nesting_is_read_to_the_limit_and_refused_past_it(opening: str, closing:
 
 def test_the_limit_of_nesting_can_be_set() -> None:
     assert read(b"[[1]]", max_depth=2) == [[1]]
+    assert read(b'["[[[", {}]', max_depth=2) == ["[[[", {}]
     with pytest.raises(NotJson, match="deeper than 1 levels"):
         read(b"[[1]]", max_depth=1)
 

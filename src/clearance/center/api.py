@@ -48,12 +48,13 @@ def caller_of(request: Request) -> Callable[[Tx], Principal]:
     The function raises NotAuthenticated, or TooMany for one request too many.
     """
     center, key = center_of(request), presented_key(request)
+    state: dict[str, Any] = request.scope.setdefault("state", {})
 
     def caller(tx: Tx) -> Principal:
         who = center.principal(tx, key)
-        if not hasattr(request.state, RATE):
-            setattr(request.state, RATE, center.rates.take(who.id))
-        standing: Standing | None = getattr(request.state, RATE)
+        if RATE not in state:
+            state[RATE] = center.rates.take(who.id)
+        standing: Standing | None = state[RATE]
         if standing is not None and standing.wait:
             raise TooMany("Too many requests with this key; slow down", standing.wait)
         return who
