@@ -71,26 +71,38 @@ def test_the_settings_are_those_that_lose_nothing(store: Store) -> None:
     assert store.submit(pragmas).result(30) == ["wal", 2, 1, sqlite.APPLICATION_ID]
 
 
+def written_and_failed(tx: Tx) -> None:
+    adding("0")(tx)
+    raise LookupError  # and all units are run again, in savepoints
+
+
+STEPS: dict[str, Callable[[Tx], object]] = {
+    "given up": lambda tx: driver(tx).connection.driver_connection.rollback(),  # as SQLite may, when a disk is full
+    "read": lambda tx: tx.keys(),
+    "nested": lambda tx: driver(tx).begin_nested(),
+}
+
+
+@pytest.mark.parametrize("before", [adding("1"), written_and_failed], ids=["without savepoints", "in savepoints"])
+@pytest.mark.parametrize("after", [[], [adding("3")]], ids=["last", "amid"])
 @pytest.mark.parametrize(
-    "goes_on",
-    [lambda _tx: None, lambda tx: tx.keys(), lambda tx: driver(tx).begin_nested()],
-    ids=["ends", "reads", "nests"],
+    "steps", ["given up", "given up, read", "given up, nested", "read, given up", "read, given up, nested"]
 )
 def test_what_sqlite_gave_up_by_itself_is_answered_as_kept_to_nobody(
-    store: Store, goes_on: Callable[[Tx], object]
+    store: Store, before: Callable[[Tx], object], after: list[Callable[[Tx], object]], steps: str
 ) -> None:
     def given_up(tx: Tx) -> None:
-        driver(tx).connection.driver_connection.rollback()  # as SQLite may, when a disk is full
-        goes_on(tx)
+        for step in steps.split(", "):
+            STEPS[step](tx)
 
     with one_commit(store):
-        futures: list[Future[Any]] = [store.submit(work) for work in (adding("1"), given_up, adding("2"))]
+        futures: list[Future[Any]] = [store.submit(work) for work in (before, adding("2"), given_up, *after)]
 
     for future in futures:
         with pytest.raises(StoreUnavailable, match="nothing was changed"):
             future.result(PATIENCE)
     assert do(store, lambda tx: tx.actions()) == []
-    assert do(store, adding("3")).id == 1
+    assert do(store, adding("4")).id == 1
 
 
 def test_a_new_database_is_its_owners_alone(store: Store, tmp_path: Path) -> None:
