@@ -7,15 +7,16 @@ import itertools
 import os
 import random
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from tests.campaigns.nursery import tell
 from tests.center.desks import DROP, READ, Office
 from tests.center.stores import a_record
@@ -26,6 +27,7 @@ import clearance.center
 from clearance.center.records import Conflict, NotFound, Principal, Record, Role
 from clearance.center.server import CenterServer
 from clearance.center.service import Center
+from clearance.center.store.base import Tx
 from clearance.cli.commands import cli
 from clearance.models import Status
 
@@ -46,7 +48,16 @@ OUTSIDE = "outside"
 """None of them: somebody else kills it, in the middle of whatever it does."""
 FATES = (*STEPS, *["line"] * 3, *[OUTSIDE] * 6)
 """What a process ends of, each as often as it is here."""
-LATEST = {"SELECT": 25, "INSERT": 10, "UPDATE": 5, "ROLLBACK": 3, "CREATE": 12, "line": 2000}
+LATEST = {
+    "SELECT": 25,
+    "INSERT": 10,
+    "UPDATE": 5,
+    "SAVEPOINT": 3,
+    "RELEASE": 2,
+    "ROLLBACK": 3,
+    "CREATE": 12,
+    "line": 2000,
+}
 """Which of the times that it gets to a step is its last, at most; for the other steps, `LATEST_OTHERWISE`."""
 LATEST_OTHERWISE = 7
 KINDS = {"held": an_action(), "cleared": READ, "denied": DROP}
@@ -81,10 +92,8 @@ class Death:
     def __init__(self, step: str, count: int) -> None:
         self._step, self._count = step, count
         self._times = itertools.count(1)
-        event.listen(Engine, "begin", lambda _: self.at("begin"))
-        event.listen(Engine, "commit", lambda _: self.at("commit"))
-        for side in ("before", "after"):
-            event.listen(Engine, f"{side}_cursor_execute", self._statement(side))
+        self._watch_sqlite()
+        self._watch_postgresql()
         if step == "line":
             threading.settrace(self._called)
             sys.settrace(self._called)
@@ -95,8 +104,50 @@ class Death:
             tell("step", step, where)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _statement(self, side: str) -> Callable[..., None]:
-        return lambda _connection, _cursor, statement, *_: self.at(f"{side} {statement.split(None, 1)[0].upper()}")
+    def _watch_sqlite(self) -> None:
+        """At the driver: not everything goes by SQLAlchemy there."""
+        statement, at = self._statement, self.at
+
+        class Cursor(sqlite3.Cursor):
+            def execute(self, text: str, values: Any = (), /) -> Any:
+                statement("before", text)
+                super().execute(text, values)
+                statement("after", text)
+                return self
+
+        class Driver(sqlite3.Connection):
+            def cursor(self, factory: Any = Cursor) -> Any:
+                return super().cursor(factory)
+
+            def execute(self, text: str, values: Any = (), /) -> sqlite3.Cursor:
+                found: sqlite3.Cursor = self.cursor().execute(text, values)
+                return found
+
+            def commit(self) -> None:
+                at("commit")
+                super().commit()
+
+        sqlite3.connect = partial(sqlite3.connect, factory=Driver)  # type: ignore[assignment]
+
+    def _watch_postgresql(self) -> None:
+        def listen(name: str, heard: Callable[..., None]) -> None:
+            def on_a_server(connection: Connection, *given: Any) -> None:
+                if connection.dialect.name != "sqlite":
+                    heard(*given)
+
+            event.listen(Engine, name, on_a_server)
+
+        listen("begin", lambda: self.at("begin"))
+        listen("commit", lambda: self.at("commit"))
+        listen("before_cursor_execute", lambda _cursor, text, *_: self._statement("before", text))
+        listen("after_cursor_execute", lambda _cursor, text, *_: self._statement("after", text))
+
+    def _statement(self, side: str, text: str) -> None:
+        verb = text.split(None, 1)[0].upper()
+        if verb != "BEGIN":
+            self.at(f"{side} {verb}")
+        elif side == "after":
+            self.at("begin")
 
     def _called(self, frame: FrameType, _event: str, _arg: object) -> Any:
         return self._line if frame.f_code.co_filename.startswith(HOUSE) else None
@@ -151,8 +202,6 @@ class Room:
 
     def record(self, action: int) -> Record:
         """How it stood when it was last seen."""
-        if action == NOWHERE:
-            return replace(a_record(), id=NOWHERE)
         if action not in self.records:
             found = self.office.do(lambda tx: tx.action(action))
             assert found is not None
@@ -181,9 +230,9 @@ class Worker:
             token = f"{self._name}/{next(self._numbers)}"
             here = sorted(self._room.records)[-HERE:]
             luck = self._random.random()
-            if luck < 0.1:
-                self.attempt(token, "withdraw", NOWHERE, "", "")
-            elif not here or luck < 0.35:
+            if luck < 0.2:
+                self.attempt(token, "withdraw", NOWHERE, token, "")
+            elif not here or luck < 0.4:
                 self.attempt(token, "submit", 0, token, self._random.choice([*KINDS, "held", "held"]))
             else:
                 record = self._room.records[self._random.choice(here)]
@@ -230,12 +279,20 @@ class Worker:
             case "claim":
                 return office.claim(self._room.record(action), nonce=mark)
             case "withdraw":
-                return office.withdraw(
-                    self._room.record(action) if action != NOWHERE else replace(a_record(), id=NOWHERE)
-                )
+                return office.withdraw(self._room.record(action)) if action != NOWHERE else office.do(in_vain(mark))
             case _:
                 outcome = Status.COMPLETED if deed == "complete" else Status.FAILED
                 return office.report(self._room.record(action), outcome, nonce=self._room.held[action])
+
+
+def in_vain(key: str) -> Callable[[Tx], Record]:
+    """A unit of work that writes and is refused: nothing of it is kept, and all that goes with it is."""
+
+    def work(tx: Tx) -> Record:
+        tx.add_action(a_record(key))
+        raise NotFound("There is no such action")
+
+    return work
 
 
 # The command line
