@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from clearance.center.desk import SECOND
+from clearance.center.moves import SECOND
 from clearance.center.records import Principal, Record, Role, Submission
 from clearance.center.server import CenterServer
 from clearance.center.service import Center

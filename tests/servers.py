@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 import requests
 
+from clearance.center.clock import wall_clock
 from clearance.center.connections import Patience
 from clearance.center.policy import Policy
 from clearance.center.records import Record, Role
 from clearance.center.server import Binding, CenterServer
-from clearance.center.service import Center, wall_clock
+from clearance.center.service import Center
 from clearance.center.signing import SigningKey, beside
 from clearance.center.store.base import Tx, Use
 from clearance.center.store.databases import open_store

@@ -13,6 +13,8 @@ from clearance.models import Status
 
 # Written out once more, by hand, from the page that the table was drawn from.
 ALLOWED = {
+    (Status.PENDING, Event.VOTE): Status.PENDING,
+    (Status.PENDING, Event.ESCALATE): Status.PENDING,
     (Status.PENDING, Event.APPROVE): Status.APPROVED,
     (Status.PENDING, Event.DENY): Status.DENIED,
     (Status.PENDING, Event.EXPIRE): Status.EXPIRED,

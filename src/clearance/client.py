@@ -77,6 +77,11 @@ class Client:
         """Take an approval back before it is claimed."""
         return self._object("POST", f"/api/v1/actions/{int(action_id)}/revoke", {"reason": reason})
 
+    def resolve(self, action_id: int, outcome: str, reason: str) -> dict[str, Any]:
+        """Say that an action whose end is unknown was ``completed`` or has ``failed``, and how that is known."""
+        body = {"outcome": outcome, "reason": reason}
+        return self._object("POST", f"/api/v1/actions/{int(action_id)}/resolve", body)
+
     def kill_switch(self) -> dict[str, Any]:
         """Is this key stopped (``blocked``), and, for those who may see all, which ``switches`` are on."""
         return self._object("GET", "/api/sdk/kill-switch/status")

@@ -15,6 +15,8 @@ from clearance.models import Status
 class Event(StrEnum):
     """What can happen to an action."""
 
+    VOTE = "vote"
+    ESCALATE = "escalate"
     APPROVE = "approve"
     DENY = "deny"
     EXPIRE = "expire"
@@ -43,6 +45,9 @@ TABLE: Mapping[Status, Mapping[Event, Status]] = MappingProxyType(
     {
         Status.PENDING: MappingProxyType(
             {
+                # One of several who must agree has; or half of the time has passed.
+                Event.VOTE: Status.PENDING,
+                Event.ESCALATE: Status.PENDING,
                 Event.APPROVE: Status.APPROVED,
                 Event.DENY: Status.DENIED,
                 Event.EXPIRE: Status.EXPIRED,

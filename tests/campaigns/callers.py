@@ -157,7 +157,7 @@ class Caller:
     def _submit(self, agent: Line, key: str, kind: str) -> tuple[int, bool]:
         token = f"{self._name}#{next(self._numbers)}"
         self._ledger.tried(token, Wish("submit", 0, key, kind))
-        body = a_submit(action_type=kind, extra_data=claiming(nonce=f"{key}/nonce"))
+        body = a_submit(action_type=kind, extra_data=claiming(nonce=f"{key}/nonce", digest=f"digest of {key}"))
         answer = agent.post("submit", body, **{"Idempotency-Key": key})
         assert answer.status_code == 200, answer.text
         said = answer.json()
@@ -167,7 +167,8 @@ class Caller:
 
     def _claim(self, agent: Line, action: int, nonce: str, *, yes: bool) -> None:
         wish = Wish("claim", action, nonce)
-        self._ask(agent, wish, "claim", {"digest": "the-digest", "nonce": nonce}, yes=yes)
+        digest = f"digest of {nonce.rpartition('/')[0]}"
+        self._ask(agent, wish, "claim", {"digest": digest, "nonce": nonce}, yes=yes)
 
     def _ask(self, line: Line, wish: Wish, path: str, body: object, *, yes: bool) -> None:
         """One request that is to be granted, or refused."""

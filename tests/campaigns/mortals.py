@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -271,7 +272,7 @@ class Worker:
         office = self._office
         match deed:
             case "submit":
-                return office.submit(KINDS[kind], key=mark, nonce=f"{mark}/nonce")
+                return office.submit(replace(KINDS[kind], digest=f"digest of {mark}"), key=mark, nonce=f"{mark}/nonce")
             case "approve":
                 return office.approve(self._room.record(action), self._approver)
             case "deny":

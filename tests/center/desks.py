@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any, TypeVar
 from tests.helpers import an_action
 
 from clearance.center import audit, refusals
-from clearance.center.desk import MAX_PENDING, SECOND, Desk
+from clearance.center.desk import MAX_PENDING, Desk
+from clearance.center.moves import SECOND
 from clearance.center.policy import Policy
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.store.base import Tx
@@ -50,6 +52,7 @@ class Office:
 
     def __init__(self, database: Path | str, policy: Policy | None = None, max_pending: int = MAX_PENDING) -> None:
         self.clock = Clock()
+        self._numbers = itertools.count()
         self.store = open_store(database)
         self.desk = Desk(policy or Policy(), self.clock, max_pending)
 
@@ -70,8 +73,9 @@ class Office:
         nonce: str | None = None,
         claims: bool = True,
     ) -> Record:
-        """Submit a refund, or ``action``."""
-        submission = Submission(action or an_action(), key, nonce, claims)
+        """Submit a refund that nobody asked for before, unless under the same key; or ``action``."""
+        action = action or an_action(digest=f"digest-{next(self._numbers) if key is None else key}")
+        submission = Submission(action, key, nonce, claims)
         return self.do(lambda tx: self.desk.submit(tx, who, submission))
 
     def read(self, record: Record, who: Principal = AGENT) -> Record:
@@ -118,6 +122,12 @@ class Office:
     def revoke(self, record: Record, who: Principal = CAROL, reason: str = "on second thoughts") -> Record:
         """Take its approval back."""
         return self.do(lambda tx: self.desk.revoke(tx, who, record.id, reason=reason))
+
+    def resolve(
+        self, record: Record, status: Status, who: Principal = CAROL, reason: str = "seen in the ledger"
+    ) -> Record:
+        """Close what nobody reported back on."""
+        return self.do(lambda tx: self.desk.resolve(tx, who, record.id, status=status, reason=reason))
 
     def kill(self, who: Principal = DAVE, *, on: bool = True, reason: str = "smoke", **scope: Any) -> KillSwitch:
         """Turn a kill switch on, or off."""

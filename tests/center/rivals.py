@@ -21,11 +21,11 @@ from tests.center.stores import do
 from tests.helpers import an_action
 
 from clearance.center import audit, refusals
+from clearance.center.clock import wall_clock
 from clearance.center.desk import Desk
 from clearance.center.policy import Policy
 from clearance.center.records import Conflict, Principal, Record, Role, Submission
 from clearance.center.refusals import REFUSED, keeping, told
-from clearance.center.service import wall_clock
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
 from clearance.models import Status
@@ -46,6 +46,13 @@ class Won:
     rival: str
 
 
+def digest_of(tx: Tx, action: int) -> str:
+    """The digest of an action that is there."""
+    record = tx.action(action)
+    assert record is not None
+    return record.action.digest
+
+
 def exactly_one_wins(address: str, store: Store, *, actions: int, processes: int, use: Use) -> None:
     """Race for that many actions of each kind; ``store`` is another user of the same database."""
     desk = Desk(Policy(), wall_clock)
@@ -53,8 +60,9 @@ def exactly_one_wins(address: str, store: Store, *, actions: int, processes: int
     def prepared(tx: Tx) -> dict[int, list[str]]:
         wishes: dict[int, list[str]] = {}
         for names in (["claim"], ["approve", "deny"], ["claim", "withdraw"]):
-            for _ in range(actions):
-                action = an_action(decide_within=LONG, run_within=LONG)
+            for number in range(actions):
+                digest = f"{'-or-'.join(names)}-{number}"
+                action = an_action(digest=digest, decide_within=LONG, run_within=LONG)
                 record = desk.submit(tx, AGENT, Submission(action, None, None, claims=True))
                 if "claim" in names:
                     desk.decide(tx, CAROL, record.id, approve=True)
@@ -122,7 +130,7 @@ class Rival:
     def run(self, wishes: list[tuple[int, list[str]]]) -> None:
         """Try everything."""
         deeds: dict[str, Callable[[Tx, int], Record]] = {
-            "claim": lambda tx, action: self._desk.claim(tx, AGENT, action, "the-digest", self.name),
+            "claim": lambda tx, action: self._desk.claim(tx, AGENT, action, digest_of(tx, action), self.name),
             "approve": lambda tx, action: self._desk.decide(tx, self._approver, action, approve=True),
             "deny": lambda tx, action: self._desk.decide(tx, self._approver, action, approve=False),
             "withdraw": lambda tx, action: self._desk.withdraw(tx, AGENT, action, "by " + self.name),

@@ -28,6 +28,7 @@ ROUTES = [(method, route.path) for route in app.API_ROUTES for method in sorted(
 POSTS = [path for method, path in ROUTES if method == "POST"]
 OUTCOME = {"nonce": NONCE, "outcome": "completed", "duration_ms": 5}
 BODIES: dict[str, dict[str, Any]] = {
+    "resolve": {"outcome": "failed", "reason": "looked"},
     "submit": a_submit(),
     "approve-all": {"risk_levels": ["low"]},
     "claim": {"digest": "the-digest", "nonce": NONCE},
@@ -69,6 +70,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("POST", "/api/v1/actions/{id}/approve"),
         ("POST", "/api/v1/actions/{id}/reject"),
         ("POST", "/api/v1/actions/{id}/revoke"),
+        ("POST", "/api/v1/actions/{id}/resolve"),
         ("POST", "/api/v1/actions/{id}/claim"),
         ("POST", "/api/v1/actions/{id}/outcome"),
         ("POST", "/api/v1/actions/{id}/withdraw"),

@@ -324,7 +324,7 @@ def test_the_trail_goes_on_and_tells_of_the_restore(database: Path, restored: Pa
 
 
 def test_many_approvals_are_all_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clearance.center.desk.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("clearance.center.approvals.MOST_AT_ONCE", 3)
     office = Office(tmp_path / "center.db")
     for _ in range(10):
         office.approve(office.submit(), CAROL)

@@ -20,7 +20,8 @@ from tests.postgres import Cluster
 
 from clearance.center import trail
 from clearance.center.audit import Link, verify
-from clearance.center.desk import REPEAT_CLAIM_WITHIN, RUN_FOR, SECOND
+from clearance.center.desk import REPEAT_CLAIM_WITHIN, RUN_FOR
+from clearance.center.moves import SECOND
 from clearance.center.records import Conflict, Forbidden, Principal, Record
 from clearance.center.refusals import ALARM, MOST_REFUSALS, REFUSED
 from clearance.lifecycle import CLAIMED, OUTCOMES, TABLE, Event
@@ -133,7 +134,8 @@ class DeskMachine(RuleBasedStateMachine):
         """Ask; under a key that was used before it is the same action, or refused for another body."""
         if key in self.keys and self.keys[key][:2] != (kind, claims):
             key = None
-        record = self.office.submit(ACTIONS[kind], key=key, nonce=nonce, claims=claims)
+        action = replace(ACTIONS[kind], digest=f"digest-{len(self.known) if key is None else key}")
+        record = self.office.submit(action, key=key, nonce=nonce, claims=claims)
         if key in self.keys:
             assert record.id == self.keys[key][2]
             self.see(record)

@@ -10,8 +10,10 @@ import pytest
 from tests.center.desks import AGENT, CAROL, DAVE, EVE, OTHER_AGENT, READ, Office
 from tests.helpers import an_action
 
-from clearance.center.desk import LONGEST_REASON, PENDING_RETRY_AFTER, SECOND
+from clearance.center.approvals import LONGEST_REASON
+from clearance.center.desk import PENDING_RETRY_AFTER
 from clearance.center.inbox.cards import Card
+from clearance.center.moves import SECOND
 from clearance.center.records import Conflict, Forbidden, NotFound, Principal, Record, Role, TooMany
 from clearance.models import Status
 
@@ -166,8 +168,8 @@ def test_what_a_client_that_never_claims_has_read_may_have_run(office: Office) -
 def crowded(tmp_path: Path, count: int) -> Office:
     """An office that lets each key wait for ``count`` decisions, with a key that does."""
     office = Office(tmp_path / "crowded.db", max_pending=count)
-    for _ in range(count):
-        office.submit()
+    for number in range(count):
+        office.submit(an_action(digest=f"digest-{number}"))
     return office
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.center.desks import Office
 
 from clearance.center import keys
-from clearance.center.desk import SECOND
+from clearance.center.moves import SECOND
 from clearance.center.records import (
     Forbidden,
     Invalid,

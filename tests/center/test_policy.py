@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from tests.helpers import an_action
 
 from clearance.center import risk
-from clearance.center.policy import Effect, Policy, PolicyError, Rule, load
+from clearance.center.policy import Effect, Policy, PolicyError, Rule, Verdict, load
+from clearance.center.records import Stage
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -183,3 +185,61 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(PolicyError, match="is not TOML"):
         load(file)
+
+
+# Who must agree
+
+
+def judged(tmp_path: Path, *rules: str) -> Verdict:
+    """What a file with these rules says about a refund."""
+    file = tmp_path / "policy.toml"
+    for_refunds = 'match = { action_type = "payment.*" }'
+    file.write_text(
+        "".join(f'[[rules]]\nname = "r{number}"\n{for_refunds}\n{rule}\n' for number, rule in enumerate(rules))
+    )
+    return load(file).judge(an_action())
+
+
+def test_a_rule_says_how_many_must_agree_and_who(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, 'then = "ask"\nquorum = 2\napprovers = ["carol", "dave"]\nescalate_to = ["chief"]')
+
+    assert verdict.stages == (Stage(2, ("carol", "dave")),)
+    assert verdict.escalate_to == ("chief",)
+
+
+def test_a_rule_says_in_which_stages(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, 'then = "ask"\nstages = [{ approvers = ["carol"] }, { quorum = 2 }]')
+
+    assert verdict.stages == (Stage(1, ("carol",)), Stage(2))
+
+
+def test_what_each_of_the_asking_rules_demands_must_be_met(tmp_path: Path) -> None:
+    rules = ('then = "ask"\nquorum = 2', 'then = "allow"', 'then = "ask"\napprovers = ["carol"]', 'then = "ask"')
+
+    assert set(judged(tmp_path, *rules).stages) == {Stage(2), Stage(1, ("carol",))}
+    assert set(judged(tmp_path, *rules[::-1]).stages) == {Stage(2), Stage(1, ("carol",))}
+    assert judged(tmp_path, *rules, 'then = "deny"').stages == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ('then = "allow"\nquorum = 2', 'only a rule that says then = "ask"'),
+        ('then = "deny"\nescalate_to = ["chief"]', 'only a rule that says then = "ask"'),
+        ('then = "ask"\nescalate_to = ["chief"]', "none are named"),
+        ('then = "ask"\nquorum = 0', "quorum must be a number from 1 to 20"),
+        ('then = "ask"\nquorum = 21', "quorum must be a number from 1 to 20"),
+        ('then = "ask"\nquorum = true', "quorum must be a number from 1 to 20"),
+        ('then = "ask"\nquorum = 3\napprovers = ["carol", "dave"]', "only 2 approvers are named"),
+        ('then = "ask"\napprovers = "carol"', "approvers must be a list of names"),
+        ('then = "ask"\napprovers = []', "approvers must name somebody"),
+        ('then = "ask"\napprovers = ["carol", "carol"]', "nobody twice"),
+        ('then = "ask"\nstages = []', "stages is a list of tables"),
+        ('then = "ask"\nquorum = 2\nstages = [{ quorum = 1 }]', "takes the place of quorum and approvers"),
+        ('then = "ask"\nstages = [1]', "stage 1 must be a table"),
+        ('then = "ask"\nstages = [{ quorun = 1 }]', "did you mean 'quorum'?"),
+    ],
+)
+def test_an_agreement_that_cannot_be_meant_is_refused_with_its_place(tmp_path: Path, rule: str, says: str) -> None:
+    with pytest.raises(PolicyError, match=re.escape(says)):
+        judged(tmp_path, rule)

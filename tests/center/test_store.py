@@ -204,7 +204,7 @@ def test_what_was_kept_is_there_after_opening_again(database_address: str) -> No
 @pytest.mark.parametrize("number", [2**31, 10**18 - 1])
 def test_a_number_beyond_32_bits_is_a_number_like_others(store: Store, number: int) -> None:
     def due(tx: Tx) -> None:
-        tx.save_action(replace(do_now, decide_by=number))
+        tx.save_action(replace(do_now, decide_by=number, escalated_at=1))
 
     do_now = do(store, adding())
     do(store, due)

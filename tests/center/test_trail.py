@@ -364,6 +364,20 @@ def life(*entries: Entry, status: Status = Status.PENDING) -> Life:
 
 SUBMITTED = Entry(1, "submit", "a", 1, Status.PENDING)
 APPROVED = Entry(2, "approve", "b", 1, Status.APPROVED)
+STAGES: dict[str, object] = {"stages": [{"quorum": 1}, {"quorum": 2}]}
+TOGETHER = Entry(1, "submit", "a", 1, Status.PENDING, STAGES)
+
+
+def vote(seq: int, who: str, stage: int) -> Entry:
+    """One approval of several."""
+    return Entry(seq, "vote", who, 1, Status.PENDING, {"stage": stage})
+
+
+def last_vote(seq: int, who: str, stage: int) -> Entry:
+    """The approval that clears it."""
+    return Entry(seq, "approve", who, 1, Status.APPROVED, {"stage": stage, "reason_code": "approver"})
+
+
 CANNOT = "tells what cannot happen to action 1, which was"
 
 
@@ -381,6 +395,20 @@ CANNOT = "tells what cannot happen to action 1, which was"
         (life(SUBMITTED, Entry(2, "approve", "b", 1)), f"entry 2 {CANNOT} pending"),
         (life(SUBMITTED, Entry(2, "refused", "b", 1, Status.APPROVED)), f"entry 2 {CANNOT} pending"),
         (life(SUBMITTED, APPROVED, APPROVED, status=Status.APPROVED), f"entry 3 {CANNOT} approved"),
+        (life(TOGETHER, vote(2, "b", 0), vote(3, "c", 1), last_vote(4, "d", 1), status=Status.APPROVED), None),
+        (
+            life(TOGETHER, vote(2, "b", 0), last_vote(3, "c", 1), status=Status.APPROVED),
+            "action 1 was approved without all who had to agree, as entry 3 tells",
+        ),
+        (
+            life(TOGETHER, vote(2, "b", 0), vote(3, "c", 1), last_vote(4, "b", 1), status=Status.APPROVED),
+            "action 1 was approved by b, who had no voice in it, as entry 4 tells",
+        ),
+        (
+            life(SUBMITTED, last_vote(2, "a", 0), status=Status.APPROVED),
+            "action 1 was approved by a, who had no voice in it, as entry 2 tells",
+        ),
+        (life(Entry(1, "submit", "a", 1, Status.PENDING, {"stages": [1]})), f"entry 1 {CANNOT} pending"),
         (life(Entry(1, "submit", "a", 2, Status.PENDING)), "entry 1 is kept as one of action 1, and says that it is "),
         (Life(1, Status.PENDING, tuple(chained(["not JSON"]))), f"entry 1 {CANNOT} new"),
     ],

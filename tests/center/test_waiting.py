@@ -97,7 +97,7 @@ def told(answer: object) -> dict[int, str]:
 
 
 def test_only_those_that_do_not_wait_any_more_are_told(agent: Api, approver: Api) -> None:
-    first, second, third = (agent.submit()["id"] for _ in range(3))
+    first, second, third = (agent.submit(action_details={"amount": amount})["id"] for amount in range(3))
     approver.post(f"/api/v1/actions/{second}/approve")
     approver.post(f"/api/v1/actions/{third}/reject")
 

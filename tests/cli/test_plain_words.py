@@ -137,8 +137,9 @@ def test_a_command_that_is_called_wrongly_says_how_to_call_it(line: list[str]) -
 
 def test_nothing_that_an_agent_sends_acts_on_the_approvers_terminal(running: Running) -> None:
     with Api(running.url, running.user_key) as agent:
-        for _ in range(2):
-            agent.submit(agent_id=HOSTILE, tool_name=HOSTILE, description=HOSTILE, action_details={HOSTILE: HOSTILE})
+        for number in range(2):
+            details = {HOSTILE: HOSTILE, "number": number}
+            agent.submit(agent_id=HOSTILE, tool_name=HOSTILE, description=HOSTILE, action_details=details)
     env_file = running.env_file()
 
     listed = run("pending", "--env-file", env_file).output
@@ -166,7 +167,7 @@ def test_nothing_in_a_keys_name_acts_on_the_terminal(tmp_path: Path) -> None:
 
 def test_json_is_printed_by_every_command_that_decides(running: Running) -> None:
     with Api(running.url, running.user_key) as agent:
-        ids = [agent.submit()["id"] for _ in range(3)]
+        ids = [agent.submit(action_details={"amount": amount})["id"] for amount in range(3)]
     env_file = running.env_file()
 
     approved = json.loads(run("approve", str(ids[0]), "--json", "--env-file", env_file).stdout)

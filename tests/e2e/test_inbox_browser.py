@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import os
 import re
 import shutil
@@ -33,6 +34,7 @@ SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.example 127.0.0.1"),
 ]
+_NUMBERS = itertools.count()
 
 
 def chromium() -> str:
@@ -119,7 +121,8 @@ def whose(running: Running, key: str) -> Principal:
 
 
 def ask(running: Running, **changes: Any) -> Record:
-    return submit(running, an_action(decide_within=900.0, **changes))
+    """Ask for what nobody has asked for before."""
+    return submit(running, an_action(decide_within=900.0, **{"digest": f"digest-{next(_NUMBERS)}", **changes}))
 
 
 def submit(running: Running, action: Action) -> Record:

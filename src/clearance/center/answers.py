@@ -112,6 +112,15 @@ class Submitted(Standing):
     api_version: str
 
 
+@with_config(WHOLE)
+class Approval(TypedDict):
+    """One person's approval, in a stage that counts from 0."""
+
+    by: str
+    at: Time
+    stage: Number
+
+
 class RiskFactor(TypedDict):
     """Why an action's risk is what it is."""
 
@@ -139,6 +148,9 @@ class Details(Standing):
     requested_by: str
     created_at: Time
     risk_factors: list[RiskFactor]
+    approvals: list[Approval]
+    approvals_needed: Number
+    escalated: bool
 
 
 @with_config(WHOLE)

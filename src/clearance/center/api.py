@@ -228,6 +228,15 @@ async def revoke(request: Request) -> Response:
     return JSONResponse(telling.details(record))
 
 
+async def resolve(request: Request) -> Response:
+    """Close an action that may have run and never said so."""
+    desk, wanted = center_of(request).desk, action_id(request)
+    said = answering.parse(answering.ResolveBody, await request.body())
+    status, reason = Status(said["outcome"]), said["reason"]
+    record = await at_the_desk(request, lambda tx, who: desk.resolve(tx, who, wanted, status=status, reason=reason))
+    return JSONResponse(telling.details(record))
+
+
 async def _decide(request: Request, *, approve: bool) -> Response:
     desk, wanted = center_of(request).desk, action_id(request)
     said = answering.parse(answering.DecisionBody, await request.body())
@@ -273,6 +282,7 @@ ROUTES = [
     Route(f"{_ACTION}/approve", approve, methods=["POST"]),
     Route(f"{_ACTION}/reject", reject, methods=["POST"]),
     Route(f"{_ACTION}/revoke", revoke, methods=["POST"]),
+    Route(f"{_ACTION}/resolve", resolve, methods=["POST"]),
     Route(f"{_ACTION}/claim", claim, methods=["POST"]),
     Route(f"{_ACTION}/outcome", outcome, methods=["POST"]),
     Route(f"{_ACTION}/withdraw", withdraw, methods=["POST"]),

@@ -14,7 +14,7 @@ import secrets
 import zlib
 from dataclasses import replace
 
-from clearance.center.desk import SECOND
+from clearance.center.moves import SECOND
 from clearance.center.records import (
     Entry,
     Forbidden,

@@ -103,6 +103,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", f"{_ACTION}/revoke"): Operation(
         "Take its approval back", answers.Details, answering.ReasonBody, ("action",), refusals=(403, 404, 409)
     ),
+    ("POST", f"{_ACTION}/resolve"): Operation(
+        "Say what became of one that is unknown",
+        answers.Details,
+        answering.ResolveBody,
+        ("action",),
+        refusals=(403, 404, 409),
+    ),
     ("POST", f"{_ACTION}/claim"): Operation(
         "Spend its approval", answers.Standing, answering.ClaimBody, ("action",), refusals=(403, 404, 409)
     ),

@@ -1,4 +1,4 @@
-"""What needs no person, what none may allow, and what is asked: rules over an action, from one small file.
+"""What needs no person, what none may allow, and who must agree to the rest: rules over an action, from one file.
 
 Deny beats ask beats allow, whatever the order; where no rule matches, the risk decides between clearing and
 asking. A file with an unknown key is refused whole: a rule that is not understood must not be skipped.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clearance.center import risk
-from clearance.center.records import Factor
+from clearance.center.records import Factor, Stage
 from clearance.models import Action
 
 
@@ -44,6 +44,8 @@ class Rule:
     then: Effect
     reason: str
     match: Mapping[str, str]
+    stages: tuple[Stage, ...] = ()
+    escalate_to: tuple[str, ...] = ()
 
     def matches(self, action: Action) -> bool:
         """Does every pattern of the rule fit the action?"""
@@ -60,9 +62,13 @@ class Verdict:
     risk_score: int
     risk_level: str
     factors: tuple[Factor, ...]
+    stages: tuple[Stage, ...] = ()
+    escalate_to: tuple[str, ...] = ()
 
 
 MATCHABLE = ("agent_id", "action_type", "tool_name", "resource")
+LARGEST_QUORUM = 20
+_AGREEMENT = ("quorum", "approvers")
 _NEVER = "What is dropped or wiped cannot be brought back; that is never done through an agent."
 _DEFAULT_RULES = (
     Rule("deny-drop", Effect.DENY, _NEVER, {"action_type": "*.drop"}),
@@ -85,7 +91,11 @@ class Policy:
         matched = [rule for rule in self.rules if rule.matches(action)]
         if matched:
             rule = min(matched, key=lambda rule: _STRENGTH.index(rule.then))
-            return Verdict(rule.then, rule.name, rule.reason, score, level, factors)
+            # What any of the rules demands must be met.
+            asking = [each for each in matched if each.then is rule.then is Effect.ASK]
+            stages = tuple(dict.fromkeys(stage for each in asking for stage in each.stages))
+            others = tuple(dict.fromkeys(name for each in asking for name in each.escalate_to))
+            return Verdict(rule.then, rule.name, rule.reason, score, level, factors, stages, others)
         if score <= self.clear_up_to:
             reason = f"Risk {score} is at most {self.clear_up_to}."
             return Verdict(Effect.ALLOW, "risk-clear", reason, score, level, factors)
@@ -127,7 +137,7 @@ def load(path: Path) -> Policy:
 def _rule(entry: Any, path: Path, number: int) -> Rule:
     where = f"rule {number}: "
     entry = _table(entry, path, f"rule {number}")
-    _known(entry, ("name", "match", "then", "reason"), path, where)
+    _known(entry, ("name", "match", "then", "reason", "stages", *_AGREEMENT, "escalate_to"), path, where)
     name = entry.get("name")
     if not isinstance(name, str) or not name:
         raise PolicyError(f'{path}: {where}give it a name = "...".')
@@ -141,7 +151,46 @@ def _rule(entry: Any, path: Path, number: int) -> Rule:
     reason = entry.get("reason", "")
     if not isinstance(reason, str):
         raise PolicyError(f"{path}: {where}reason must be a text.")
-    return Rule(name, Effect(then), reason, match)
+    stages = _stages(entry, path, where)
+    escalate_to = _names(entry, "escalate_to", path, where)
+    if (stages or escalate_to) and then != Effect.ASK:
+        raise PolicyError(f'{path}: {where}only a rule that says then = "ask" can say who must agree.')
+    if escalate_to and not any(stage.approvers for stage in stages):
+        raise PolicyError(f"{path}: {where}escalate_to adds to approvers, and none are named: anybody may approve.")
+    return Rule(name, Effect(then), reason, match, stages, escalate_to)
+
+
+def _stages(entry: dict[str, Any], path: Path, where: str) -> tuple[Stage, ...]:
+    """Who must agree: one stage written into the rule itself, or a list of them, in order."""
+    listed = entry.get("stages")
+    if listed is None:
+        return (_stage(entry, path, where),) if any(key in entry for key in _AGREEMENT) else ()
+    if not isinstance(listed, list) or not listed or any(key in entry for key in _AGREEMENT):
+        raise PolicyError(f"{path}: {where}stages is a list of tables, and takes the place of quorum and approvers.")
+    found = []
+    for number, stage in enumerate(listed, 1):
+        inside = f"{where}stage {number}: "
+        _known(_table(stage, path, f"{where}stage {number}"), _AGREEMENT, path, inside)
+        found.append(_stage(stage, path, inside))
+    return tuple(found)
+
+
+def _stage(table: dict[str, Any], path: Path, where: str) -> Stage:
+    quorum, approvers = table.get("quorum", 1), _names(table, "approvers", path, where)
+    if type(quorum) is not int or not 1 <= quorum <= LARGEST_QUORUM:
+        raise PolicyError(f"{path}: {where}quorum must be a number from 1 to {LARGEST_QUORUM}.")
+    if approvers and quorum > len(approvers):
+        raise PolicyError(f"{path}: {where}quorum is {quorum}, but only {len(approvers)} approvers are named.")
+    return Stage(quorum, approvers)
+
+
+def _names(table: dict[str, Any], key: str, path: Path, where: str) -> tuple[str, ...]:
+    names = table.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise PolicyError(f'{path}: {where}{key} must be a list of names, such as ["carol", "dave"].')
+    if key in table and (not names or len(set(names)) < len(names)):
+        raise PolicyError(f"{path}: {where}{key} must name somebody, and nobody twice.")
+    return tuple(names)
 
 
 def _table(value: Any, path: Path, where: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
@@ -68,9 +69,17 @@ class Principal:
         """May this principal see which keys there are?"""
         return self.may_manage or self.role is Role.AUDITOR
 
+    def goes_by(self, names: Collection[str]) -> bool:
+        """Is this principal among those that are named, by the key's id or name, or by its owner?"""
+        return self.id in names or self.name in names or (self.owner is not None and self.owner in names)
+
     def is_behind(self, record: Record) -> bool:
         """Did this principal ask for it, with this key or with another key of the same owner?"""
         return record.requester == self.id or (self.owner is not None and record.requester_owner == self.owner)
+
+
+BY_A_PERSON = "approver"
+"""The reason code of what a person decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,25 @@ class Factor:
 
 
 @quick
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Part of an agreement: ``quorum`` different people must approve, out of ``approvers`` where these are named."""
+
+    quorum: int = 1
+    approvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's approval, in one stage (from 0) of an agreement."""
+
+    stage: int
+    voter: str
+    name: str
+    at: int
+    owner: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """All that is kept of one action. Times are integer microseconds since 1970, by the Center's clock.
@@ -133,6 +161,26 @@ class Record:
     """Parameters that the approver changed while clearing the call; `action` stays as it was asked."""
     edited_digest: str | None = None
     requester_owner: str | None = None
+    stages: tuple[Stage, ...] = ()
+    """Who must agree; empty: any one approver."""
+    votes: tuple[Vote, ...] = ()
+    """Who approved, in order; of a request that somebody then refused, too."""
+    escalate_to: tuple[str, ...] = ()
+    """Who else may approve once it has waited for half its time, where a stage names its approvers."""
+    escalated_at: int | None = None
+
+    def is_like(self, other: Record) -> bool:
+        """Is it the same call of the same requester?
+
+        It also has to look the same: the digest is only what a client says.
+        """
+        mine, its = self.action, other.action
+        return self.requester == other.requester and mine.digest != "" and _shown(mine) == _shown(its)
+
+    @property
+    def escalates_at(self) -> int:
+        """When half of its time to be decided is over."""
+        return self.created_at + (self.decide_by - self.created_at) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +246,12 @@ class KillSwitch:
         """Does it stop this action: now, or since before an approval that it has outlived?"""
         outlived = record.decided_at is not None and record.decided_at <= self.activated_at
         return (self.is_on or outlived) and self.covers(record)
+
+
+def _shown(action: Action) -> list[Any]:
+    """What tells a call from another. As text, for 1 and true are equal to Python."""
+    parameters = json.dumps(dict(action.parameters), sort_keys=True)
+    return [action.digest, action.agent_id, action.action_type, action.tool_name, action.resource, parameters]
 
 
 def _same(one: str, other: str) -> bool:

@@ -15,10 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from clearance.center import keys, refusals, signing
+from clearance.center import keys, refusals, signing, trail
 from clearance.center import policy as policies
 from clearance.center.bell import Bell
-from clearance.center.desk import MAX_PENDING, SECOND, Desk
+from clearance.center.clock import Clock
+from clearance.center.desk import MAX_PENDING, REMEMBER_DENIALS, Desk
+from clearance.center.moves import SECOND
 from clearance.center.policy import Policy
 from clearance.center.rates import RATE, Rates
 from clearance.center.records import (
@@ -44,36 +46,34 @@ SESSION_FOR = 8 * 3600
 """Seconds that a browser stays signed in."""
 
 
-def wall_clock() -> int:
-    """Microseconds since 1970."""
-    return time.time_ns() // 1000
-
-
 class Center:
     """An Authorization Center on a store. Close it when done; it may be shared by threads and event loops.
 
     Args:
         store: where it keeps things.
         policy: what needs no person, and what none may allow.
-        now: its clock, in microseconds since 1970.
+        now: its clock, in microseconds since 1970; default: the machine's, kept from ever going back.
         signing_key: signs its receipts; without one there are none.
         rate: requests a second that one key may send over HTTP; 0 for no limit.
         max_pending: actions of one key that may wait for a decision at once.
+        remember_denials: seconds for which a call that a person refused is refused again; 0 for not at all.
     """
 
     def __init__(
         self,
         store: Store,
         policy: Policy | None = None,
-        now: Callable[[], int] = wall_clock,
+        now: Callable[[], int] | None = None,
         *,
         signing_key: SigningKey | None = None,
         rate: float = RATE,
         max_pending: int = MAX_PENDING,
+        remember_denials: float = REMEMBER_DENIALS,
     ) -> None:
         self.store = store
         self.signing_key: SigningKey = signing_key or SigningKey(None)
-        self.desk: Desk = Desk(policy or Policy(), now, max_pending)
+        now = now or Clock(not_before=store.submit(trail.last_time).result())
+        self.desk: Desk = Desk(policy or Policy(), now, max_pending, remember_denials)
         self.bell: Bell = Bell()
         self.rates: Rates = Rates(rate)
         store.on_change = self.bell.ring
@@ -88,6 +88,7 @@ class Center:
         signing_key: str | os.PathLike[str] | None = None,
         rate: float = RATE,
         max_pending: int = MAX_PENDING,
+        remember_denials: float = REMEMBER_DENIALS,
     ) -> Center:
         """A Center on a SQLite file, which is made if there is none, or on a database at ``postgresql://...``.
 
@@ -102,7 +103,14 @@ class Center:
         """
         policy = policies.load(Path(policy_file)) if policy_file is not None else Policy()
         key = SigningKey(Path(signing_key) if signing_key is not None else signing.beside(database))
-        return cls(open_store(database, use), policy, signing_key=key, rate=rate, max_pending=max_pending)
+        return cls(
+            open_store(database, use),
+            policy,
+            signing_key=key,
+            rate=rate,
+            max_pending=max_pending,
+            remember_denials=remember_denials,
+        )
 
     def close(self) -> None:
         """Answer whoever waits, finish what was taken in, close the store."""

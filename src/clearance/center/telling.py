@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from clearance import lifecycle
+from clearance.center import agreement
 from clearance.center.records import Record
 from clearance.models import Decision, Json, Status
 from clearance.wire import answering
@@ -85,6 +86,11 @@ def details(record: Record) -> dict[str, Json]:
         created_at=time_of(record.created_at) or datetime.now(UTC),
     ) | {
         "risk_factors": [{"name": f.name, "points": f.points, "reason": f.reason} for f in record.factors],
+        "approvals": [
+            {"by": vote.name, "at": answering.iso(time_of(vote.at)), "stage": vote.stage} for vote in record.votes
+        ],
+        "approvals_needed": agreement.needed(record),
+        "escalated": record.escalated_at is not None,
         "nonce": None,
     }
 

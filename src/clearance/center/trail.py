@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from clearance import lifecycle
 from clearance.center import audit
 from clearance.center.audit import DAMAGED, Link, Report
-from clearance.center.records import StoreUnavailable
+from clearance.center.records import BY_A_PERSON, StoreUnavailable
 from clearance.center.store.base import Life, Tx
 from clearance.lifecycle import Event
 from clearance.models import Status
@@ -30,6 +31,19 @@ class Worker(Protocol):
     def do(self, work: Callable[[Tx], T]) -> T:
         """Run it."""
         ...
+
+
+def last_time(tx: Tx) -> int:
+    """When the newest entry was made, in microseconds since 1970; 0 if there is none.
+
+    An entry of an unknown form counts as none: whether the trail is sound is for `verify` to say.
+    """
+    newest = list(tx.audit(after=max(tx.audit_length() - 1, 0)))
+    try:
+        at = json.loads(newest[-1].body)["at"] if newest else 0
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return at if type(at) is int else 0
 
 
 def tree(tx: Tx) -> Tree:
@@ -177,17 +191,45 @@ def _lives(center: Worker) -> Iterator[Life]:
 
 def _problem_of(life: Life) -> str | None:
     status: Status | None = None
+    agreement = _Agreement()
     for link in life.entries:
         try:
             entry = json.loads(link.body)
             if entry["action_id"] != life.action_id:
                 return f"entry {link.seq} is kept as one of action {life.action_id}, and says that it is none"
             status = _after(status, entry)
-        except (ValueError, KeyError, TypeError):
+            problem = agreement.problem_after(entry)
+        except (ValueError, KeyError, TypeError, AttributeError):
             return f"entry {link.seq} tells what cannot happen to action {life.action_id}, which was {status or 'new'}"
+        if problem is not None:
+            return f"action {life.action_id} was approved {problem}, as entry {link.seq} tells"
     if status is not life.status:
         return f"action {life.action_id} is kept as {life.status}, but by the trail it is {status or 'not there'}"
     return None
+
+
+class _Agreement:
+    """What the entries tell of how people approved an action."""
+
+    def __init__(self) -> None:
+        self._quorums = [1]
+        self._barred: set[str] = set()
+        self._said: Counter[int] = Counter()
+
+    def problem_after(self, entry: Any) -> str | None:
+        """What is wrong with an approval: each is somebody else's, never the requester's, and all come together."""
+        event, details = entry["event"], entry.get("details") or {}
+        if event == "submit":
+            self._barred = {entry["actor"]}
+            self._quorums = [stage["quorum"] for stage in details.get("stages", ())] or [1]
+        if event not in (Event.VOTE, Event.APPROVE) or details.get("reason_code", BY_A_PERSON) != BY_A_PERSON:
+            return None
+        if entry["actor"] in self._barred:
+            return f"by {entry['actor']}, who had no voice in it"
+        self._barred.add(entry["actor"])
+        self._said[details.get("stage", 0)] += 1
+        is_reached = [self._said[number] for number in range(len(self._quorums))] == self._quorums
+        return "without all who had to agree" if event == Event.APPROVE and not is_reached else None
 
 
 def _after(status: Status | None, entry: Any) -> Status:

@@ -22,6 +22,7 @@ COMMANDS = (
     deciding.approve,
     deciding.deny,
     deciding.revoke,
+    deciding.resolve,
     stopping.kill,
     guarding.guards,
     serving.serve_center,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import click
@@ -21,7 +22,11 @@ def pending(env_file: str | None, *, as_json: bool) -> None:
     """List what waits for a decision."""
     with client_of(env_file) as client:
         waiting = client.pending()
-    lines = [_line(action) for action in reversed(waiting)]
+    alike = Counter(map(_call, waiting))
+    oldest: dict[str, dict[str, Any]] = {}
+    for action in reversed(waiting):
+        oldest.setdefault(_call(action), action)
+    lines = [_line(action, alike[call]) for call, action in oldest.items()]
     say(waiting, "\n".join(lines) or "Nothing waits for a decision.", as_json=as_json)
 
 
@@ -57,7 +62,7 @@ def approve(
             parameters = _edited(client.get_action(action_id), edits) if edits else None
             action = client.approve(action_id, reason, parameters)
             changed = f", changed: {plain(', '.join(edits))}" if action.get("edits") else ""
-            say(action, f"Approved {action_id}: {_what(action)}{changed}", as_json=as_json)
+            say(action, f"{_approved(action)} {action_id}: {_what(action)}{changed}", as_json=as_json)
 
 
 @click.command()
@@ -87,6 +92,23 @@ def revoke(action_id: int, reason: str, env_file: str | None, *, as_json: bool) 
     say(action, f"{done}: {action_id}, {_what(action)}", as_json=as_json)
 
 
+@click.command()
+@click.argument("action_id", type=int)
+@click.option("--completed", "outcome", flag_value="completed", help="It ran to its end.")
+@click.option("--failed", "outcome", flag_value="failed", help="It failed, or never ran.")
+@click.option("--reason", required=True, help="How you know.")
+@ENV_FILE
+@AS_JSON
+@plain_errors
+def resolve(action_id: int, outcome: str | None, reason: str, env_file: str | None, *, as_json: bool) -> None:
+    """Say what became of ACTION_ID, which may have run and never reported back."""
+    if outcome is None:
+        raise click.UsageError("Give --completed or --failed.")
+    with client_of(env_file) as client:
+        action = client.resolve(action_id, outcome, reason)
+    say(action, f"Closed {action_id} as {outcome}: {_what(action)}", as_json=as_json)
+
+
 def _edited(action: dict[str, Any], edits: tuple[str, ...]) -> dict[str, Any]:
     """The values that were typed, each of the kind that is shown."""
     shown, editable = action.get("action_details") or {}, action.get("editable") or []
@@ -103,13 +125,30 @@ def _edited(action: dict[str, Any], edits: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
+def _approved(action: dict[str, Any]) -> str:
+    """What an approval did: the last one that is needed clears the action."""
+    if action.get("lifecycle") != "pending":
+        return "Approved"
+    given, needed = len(action.get("approvals") or ()), action.get("approvals_needed")
+    return f"Your approval counts ({given} of {needed}), it still waits for others:"
+
+
 def _what(action: dict[str, Any]) -> str:
     return plain(f"{action.get('action_type')} ({action.get('tool_name')})")
 
 
-def _line(action: dict[str, Any]) -> str:
+def _call(action: dict[str, Any]) -> str:
+    """What is the same for identical requests of one requester: by what is shown as well as by the digest."""
+    if not action.get("digest"):
+        return str(action.get("id"))
+    told = ("requested_by", "digest", "agent_id", "action_type", "tool_name", "resource", "action_details")
+    return json.dumps([action.get(name) for name in told], sort_keys=True)
+
+
+def _line(action: dict[str, Any], alike: int) -> str:
     found = action.get("action_details")
     details = found.items() if isinstance(found, dict) else ()
     arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in details)
     head = f"{action.get('id')!s:>6}  {action.get('risk_level')!s:<8}  {_what(action)}"
-    return plain(f"{head}  {arguments}  by {action.get('agent_id')}, until {action.get('expires_at')}")
+    times = f" (asked {alike} times)" if alike > 1 else ""
+    return plain(f"{head}  {arguments}  by {action.get('agent_id')}, until {action.get('expires_at')}{times}")

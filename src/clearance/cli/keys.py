@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from clearance.center.desk import SECOND
+from clearance.center.moves import SECOND
 from clearance.center.records import KeyRecord, Role
 from clearance.center.store.base import Use
 from clearance.center.store.databases import shown

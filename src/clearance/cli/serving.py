@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from clearance._version import __version__
-from clearance.center.desk import MAX_PENDING
+from clearance.center.desk import MAX_PENDING, REMEMBER_DENIALS
 from clearance.center.rates import RATE
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center
@@ -55,6 +55,13 @@ def sigterm_is_an_exit() -> Iterator[None]:
     type=click.IntRange(min=1),
     help="Requests of one key that may wait for a decision at once.",
 )
+@click.option(
+    "--remember-denials",
+    default=REMEMBER_DENIALS,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds for which a call that a person refused is refused again; 0 for not at all.",
+)
 @click.pass_context
 @plain_errors
 def serve_center(
@@ -65,6 +72,7 @@ def serve_center(
     signing_key: str | None,
     rate: float,
     max_pending: int,
+    remember_denials: float,
     **binding: Any,
 ) -> None:
     """Run an Authorization Center until it is stopped, or look after its database."""
@@ -74,7 +82,7 @@ def serve_center(
         raise click.MissingParameter(ctx=context, param=next(p for p in context.command.params if p.name == "database"))
     where = Binding(**binding)
     where.check()
-    limits = {"rate": rate, "max_pending": max_pending}
+    limits = {"rate": rate, "max_pending": max_pending, "remember_denials": remember_denials}
     with sigterm_is_an_exit(), opened(database, Use.SERVE, policy, signing_key=signing_key, **limits) as center:
         if center.signing_key.file is not None:
             center.signing_key.make()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, NotRequired, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -109,6 +109,13 @@ class ReasonBody(TypedDict, total=False):
     """A withdrawal."""
 
     reason: Annotated[str, Field(max_length=2_000)] | None
+
+
+class ResolveBody(TypedDict):
+    """What became of an action that may have run and never said so, and how that is known."""
+
+    outcome: Literal["completed", "failed"]
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
 class WaitBody(TypedDict, total=False):

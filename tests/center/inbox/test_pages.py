@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from tests.center.inbox import hostile
 from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, running_center
 
-from clearance.center.desk import LONGEST_REASON
+from clearance.center.approvals import LONGEST_REASON
 from clearance.center.inbox import doors, pages
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.service import SESSION_FOR, SIGN_IN_FOR
@@ -25,6 +26,7 @@ from clearance.models import Action, CodeIdentity, Outcome, Status
 NONCE = "nonce-of-the-agent"
 MIGRATION = an_action(action_type="db.migrate", tool_name="postgres", resource="production/shop")
 """An action of high risk."""
+_NUMBERS = itertools.count()
 
 
 class Browser:
@@ -108,8 +110,10 @@ def whose(running: Running, key: str) -> Principal:
 
 
 def ask(running: Running, action: Action | None = None, key: str | None = None) -> Record:
+    """Ask for a refund, or for ``action``; to the Center it is a call that nobody has asked for before."""
     who, desk = whose(running, key or running.user_key), running.center.desk
-    submission = Submission(action or an_action(), None, None, claims=True)
+    action = replace(action or an_action(), digest=f"the-digest-{next(_NUMBERS)}")
+    submission = Submission(action, None, None, claims=True)
     return running.center.do(lambda tx: desk.submit(tx, who, submission))
 
 

@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from clearance.center.desk import BULK_LEVELS, SECOND
+from clearance.center import agreement
+from clearance.center.approvals import BULK_LEVELS
 from clearance.center.edits import as_typed
 from clearance.center.inbox.display import spelled
 from clearance.center.inbox.values import Shown, Value
+from clearance.center.moves import SECOND
 from clearance.center.records import Factor, Principal, Record
 from clearance.center.switches import REASON_CODE
 from clearance.models import CodeIdentity, Json, Status
@@ -67,6 +69,8 @@ class Card:
     record: Record
     viewer: Principal
     now: int
+    alike: int = 1
+    """How many identical requests of the same requester wait, with this one; it is the oldest."""
 
     @property
     def id(self) -> int:
@@ -86,7 +90,35 @@ class Card:
     @property
     def may_decide(self) -> bool:
         """May the viewer decide it?"""
-        return self.viewer.may_decide and not self.is_own
+        return self.viewer.may_decide and not self.is_own and self.bar is None
+
+    @property
+    def bar(self) -> str | None:
+        """Why an approval of the viewer, who may decide in general, would not count."""
+        return agreement.bar_to_approving(self.record, self.viewer) if self.is_waiting else None
+
+    @property
+    def may_deny(self) -> bool:
+        """May the viewer refuse it?"""
+        return agreement.bar_to_denying(self.record, self.viewer) is None
+
+    @property
+    def agreed(self) -> str:
+        """How far the agreement of several people is, in words; "" where one is enough."""
+        needed, names = agreement.needed(self.record), [spelled(vote.name) for vote in self.record.votes]
+        if needed == 1:
+            return ""
+        return f"{len(names)} of {needed} approvals{': ' * bool(names)}{', '.join(names)}"
+
+    @property
+    def is_escalated(self) -> bool:
+        """Has it waited for half of its time?"""
+        return self.is_waiting and self.record.escalated_at is not None
+
+    @property
+    def may_resolve(self) -> bool:
+        """May the viewer say what became of it?"""
+        return self.viewer.may_decide and not self.is_own and self.record.status is Status.UNKNOWN
 
     @property
     def may_revoke(self) -> bool:

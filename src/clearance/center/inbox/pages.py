@@ -6,7 +6,7 @@ press a button. The riskiest are one click away, by the counts at the top.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -16,12 +16,13 @@ from starlette.routing import BaseRoute, Route
 
 from clearance.center import switches
 from clearance.center.api import action_id, center_of
+from clearance.center.approvals import BULK_LEVELS, LONGEST_REASON
 from clearance.center.audit import Link
-from clearance.center.desk import BULK_LEVELS, LONGEST_REASON, SECOND
 from clearance.center.edits import parsed
 from clearance.center.inbox import doors, rendering, static_files
 from clearance.center.inbox.cards import LEVELS, Card
-from clearance.center.records import DeskError, Invalid, KillSwitch, NotAuthenticated, Session, StoreUnavailable
+from clearance.center.moves import SECOND
+from clearance.center.records import DeskError, Invalid, KillSwitch, NotAuthenticated, Record, Session, StoreUnavailable
 from clearance.center.service import rung_within
 from clearance.center.store.base import Tx
 from clearance.models import Json, Status
@@ -93,6 +94,22 @@ async def revoke(request: Request) -> Response:
         return f"Taken back: {Card(record, session.principal, center.desk.now()).title}"
 
     return _done(request, await doors.as_approver(request, take_back))
+
+
+async def resolve(request: Request) -> Response:
+    """Say what became of an action that may have run and never said so."""
+    center, wanted, form = center_of(request), action_id(request), await doors.form_of(request)
+    status = {"completed": Status.COMPLETED, "failed": Status.FAILED}.get(form.get("outcome", ""))
+    if status is None:
+        raise Invalid("The form does not say what became of it")
+    reason = _reason(form)
+
+    def close(tx: Tx, session: Session) -> str:
+        doors.check_token(session, form)
+        record = center.desk.resolve(tx, session.principal, wanted, status=status, reason=reason)
+        return f"Closed: {Card(record, session.principal, center.desk.now()).title}"
+
+    return _done(request, await doors.as_approver(request, close))
 
 
 async def approve_all(request: Request) -> Response:
@@ -207,7 +224,8 @@ async def _decide(request: Request, *, approve: bool) -> Response:
             raise Invalid(f"This is of {card.level} risk: confirm first that you have read every value")
         edits = edits_in(card, form) if approve and card.is_waiting else {}
         record = center.desk.decide(tx, who, wanted, approve=approve, reason=reason, channel="inbox", edits=edits)
-        return f"{'Approved' if approve else 'Denied'}: {Card(record, who, center.desk.now()).title}"
+        done = "Denied" if not approve else "Approval counted" if record.status is Status.PENDING else "Approved"
+        return f"{done}: {Card(record, who, center.desk.now()).title}"
 
     return _done(request, await doors.as_approver(request, decide))
 
@@ -269,11 +287,25 @@ async def _listed(request: Request) -> Mapping[str, object]:
         waiting = tx.actions(statuses=[Status.PENDING], oldest_first=True, limit=MOST_WAITING)
         newest = [Card(record, who, now) for record in tx.actions(statuses=DECIDED, limit=LOOKED_THROUGH)]
         newest.sort(key=lambda card: card.decided.milliseconds, reverse=True)
-        cards = [Card(record, who, now) for record in waiting]
+        cards = [Card(record, who, now, alike) for record, alike in _coalesced(waiting)]
         return Listed(session, now, cards, newest[:MOST_RECENT], switches.on(tx))
 
     listed = await doors.as_reader(request, read)
     return {"session": listed.session, "listed": listed, "switches": listed.switches}
+
+
+def _coalesced(waiting: Iterable[Record]) -> list[tuple[Record, int]]:
+    """The oldest of each set of identical requests of one requester, and how many there are."""
+    oldest: list[tuple[Record, int]] = []
+    place: dict[tuple[str, str], int] = {}
+    for record in waiting:
+        call = (record.requester, record.action.digest)
+        first = place.setdefault(call, len(oldest))
+        if first < len(oldest) and oldest[first][0].is_like(record):
+            oldest[first] = (oldest[first][0], oldest[first][1] + 1)
+        else:
+            oldest.append((record, 1))
+    return oldest
 
 
 async def _page(request: Request, template: str, context: Mapping[str, object], status: int = 200) -> Response:
@@ -294,5 +326,6 @@ ROUTES: list[BaseRoute] = [
     Route("/inbox/{id}/approve", approve, methods=["POST"]),
     Route("/inbox/{id}/deny", deny, methods=["POST"]),
     Route("/inbox/{id}/revoke", revoke, methods=["POST"]),
+    Route("/inbox/{id}/resolve", resolve, methods=["POST"]),
     Route("/static/{name}", static, methods=["GET"]),
 ]

@@ -10,10 +10,11 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from clearance._version import __version__
+from clearance.center.approvals import LONGEST_REASON
 from clearance.center.audit import Link
-from clearance.center.desk import LONGEST_REASON, SECOND
 from clearance.center.inbox import static_files
 from clearance.center.inbox.display import spelled, visible
+from clearance.center.moves import SECOND
 from clearance.center.switches import scope
 
 _TOLD_ELSEWHERE = frozenset({"seq", "at", "event", "actor", "action_id", "status"})

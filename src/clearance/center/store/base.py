@@ -34,8 +34,8 @@ class Standing:
     id: int
     requester: str
     status: Status
-    decide_by: int
-    """Microseconds since 1970; of meaning while it is pending."""
+    due_at: int
+    """When something happens to it by itself, in microseconds since 1970; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,12 @@ class Tx(Protocol):
         """Actions whose time (to be decided, claimed or finished) has passed."""
         ...
 
-    def pending_of(self, requester: str, now: int) -> int:
-        """How many of this requester's actions wait for a decision, in time."""
+    def pending_of(self, requester: str) -> int:
+        """How many of this requester's actions wait for a decision."""
+        ...
+
+    def last_denied(self, requester: str, digest: str) -> Record | None:
+        """The newest action of this requester for this very call that a person refused."""
         ...
 
     def next_deadline(self) -> int | None:

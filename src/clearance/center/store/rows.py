@@ -6,10 +6,10 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from clearance.center.records import Factor, Record, fields_of
+from clearance.center.records import BY_A_PERSON, Factor, Record, Stage, Vote, fields_of
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
-COLUMNS = ("version", "status", "requester", "key", "due_at", "record")
+COLUMNS = ("version", "status", "requester", "key", "due_at", "denied_digest", "record")
 """What `to_row` has a value for."""
 _KEPT = [field.name for field in fields(Record) if field.name not in ("id", *COLUMNS)]
 
@@ -22,6 +22,7 @@ def to_row(record: Record) -> dict[str, Any]:
         "requester": record.requester,
         "key": record.key,
         "due_at": due_at(record),
+        "denied_digest": denied_digest(record),
         "record": json.dumps({name: getattr(record, name) for name in _KEPT}, default=fields_of, separators=(",", ":")),
     }
 
@@ -33,6 +34,8 @@ def from_row(row: Any) -> Record:
     code = action.pop("code")
     outcome = document.pop("outcome")
     factors = document.pop("factors")
+    stages, votes = document.pop("stages", ()), document.pop("votes", ())
+    document["escalate_to"] = tuple(document.get("escalate_to", ()))
     return Record(
         **document,
         id=row.id,
@@ -50,6 +53,8 @@ def from_row(row: Any) -> Record:
             }
         ),
         factors=tuple(Factor(**factor) for factor in factors),
+        stages=tuple(Stage(stage["quorum"], tuple(stage["approvers"])) for stage in stages),
+        votes=tuple(Vote(**vote) for vote in votes),
         outcome=Outcome(**{**outcome, "status": Status(outcome["status"]), "notes": tuple(outcome["notes"])})
         if outcome
         else None,
@@ -60,10 +65,16 @@ def due_at(record: Record) -> int | None:
     """When something happens to this action by itself: the end of the time it is waiting out now."""
     match record.status:
         case Status.PENDING:
-            return record.decide_by
+            return record.escalates_at if record.escalated_at is None else record.decide_by
         case Status.APPROVED:
             return record.run_by
         case Status.EXECUTING:
             return record.run_until
         case _:
             return None
+
+
+def denied_digest(record: Record) -> str | None:
+    """The call that a person refused, to be found when it is asked for again."""
+    refused = record.status is Status.DENIED and record.reason_code == BY_A_PERSON
+    return (record.action.digest or None) if refused else None

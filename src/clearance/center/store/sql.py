@@ -105,10 +105,15 @@ class SqlTx:
         """See `Tx`."""
         return [rows.from_row(row) for row in _OVERDUE.all(self._connection, now=now, most=limit)]
 
-    def pending_of(self, requester: str, now: int) -> int:
+    def pending_of(self, requester: str) -> int:
         """See `Tx`."""
-        count: int = _PENDING_OF.first(self._connection, requester=requester, now=now).pending
+        count: int = _PENDING_OF.first(self._connection, requester=requester).pending
         return count
+
+    def last_denied(self, requester: str, digest: str) -> Record | None:
+        """See `Tx`."""
+        found = _LAST_DENIED.first(self._connection, requester=requester, digest=digest)
+        return rows.from_row(found) if found else None
 
     def next_deadline(self) -> int | None:
         """See `Tx`."""
@@ -301,10 +306,15 @@ _PENDING_OF = Prepared(
     select(func.count().label("pending"))
     .select_from(tables.actions)
     .where(
-        tables.IS_PENDING,
+        tables.actions.c.status == Status.PENDING.value,
         tables.actions.c.requester == bindparam("requester"),
-        tables.actions.c.due_at > bindparam("now"),
     )
+)
+_LAST_DENIED = Prepared(
+    select(tables.actions)
+    .where(tables.actions.c.requester == bindparam("requester"), tables.actions.c.denied_digest == bindparam("digest"))
+    .order_by(tables.actions.c.id.desc())
+    .limit(1)
 )
 
 

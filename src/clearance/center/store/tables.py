@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -47,6 +48,7 @@ actions: Table = Table(
     Column("requester", String(16), nullable=False),
     Column("key", String(200)),
     Column("due_at", NUMBER),
+    Column("denied_digest", String(64)),  # of a call that a person refused
     Column("record", Text, nullable=False),
     UniqueConstraint("requester", "key"),
     Index("actions_by_status", "status", "id"),
@@ -127,16 +129,10 @@ own_by_status: Index = Index("actions_by_requester_and_status", actions.c.reques
 # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
 own_by_id: Index = Index("actions_by_requester", actions.c.requester, actions.c.id).ddl_if(dialect="postgresql")
 
-IS_PENDING = actions.c.status == text("'pending'")
-"""Spelled out, not a parameter: a database uses the index below only for a query that says the same."""
+WAS_DENIED = actions.c.denied_digest.is_not(None)
 
-pending_by_requester: Index = Index(
-    "pending_by_requester",
-    actions.c.requester,
-    actions.c.due_at,
-    actions.c.status,  # always the same here, but SQLite would open each row to see it
-    sqlite_where=IS_PENDING,
-    postgresql_where=IS_PENDING,
+denied_calls: Index = Index(
+    "denied_calls", actions.c.requester, actions.c.denied_digest, sqlite_where=WAS_DENIED, postgresql_where=WAS_DENIED
 )
 
 
@@ -179,21 +175,26 @@ _APPEND_ONLY = {
 
 
 def _third(connection: Connection) -> None:
-    """Keys with an end and an owner, kill switches, a count of what waits; in a new database step 1 made them."""
-    there = {column["name"] for column in inspect(connection).get_columns(keys.name)}
-    for column in (keys.c.expires_at, keys.c.owner, keys.c.last_used_at):
-        if column.name not in there:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.execute(text(f"ALTER TABLE {keys.name} ADD COLUMN {definition}"))
+    """Keys with an end and an owner, and kill switches; in a new database step 1 made them."""
+    _add_columns(connection, keys.c.expires_at, keys.c.owner, keys.c.last_used_at)
     kill_switches.create(connection, checkfirst=True)
-    pending_by_requester.create(connection, checkfirst=True)
 
 
 def _fourth(connection: Connection) -> None:
-    """One's own actions by their status; in a new database step 1 made the index."""
+    """One's own actions by their status, and the calls that people refused; in a new database step 1 made room."""
     own_by_status.create(connection, checkfirst=True)
+    connection.execute(text("DROP INDEX IF EXISTS pending_by_requester"))
     if connection.dialect.name == "sqlite":
         connection.execute(text(f"DROP INDEX IF EXISTS {own_by_id.name}"))
+    _add_columns(connection, actions.c.denied_digest)
+    denied_calls.create(connection, checkfirst=True)
+
+
+def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
+    for column in columns:
+        if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}"))
 
 
 STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth}
