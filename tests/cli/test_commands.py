@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.servers import PATIENCE, Api, Running, center_process, claiming, command, running_center
 
+from clearance.center.policy import Effect, Policy, Rule
+from clearance.center.records import Role, Stage
 from clearance.cli.commands import cli
 from clearance.models import Status
 
@@ -90,6 +92,46 @@ def test_deciding_twice_says_how_the_action_stands(running: Running) -> None:
     run("deny", str(action["id"]), "--reason", "no", "--env-file", running.env_file())
     again = run("approve", str(action["id"]), "--env-file", running.env_file(), code=1)
     assert "is denied by carol" in again.output
+
+
+def test_an_approval_that_is_not_the_last_one_needed_says_that_others_are_waited_for(running: Running) -> None:
+    rule = Rule("together", Effect.ASK, "", {"action_type": "payment.*"}, (Stage(2),))
+    running.center.desk.policy = Policy((rule,))
+    with Api(running.url, running.user_key) as agent:
+        action = str(agent.submit()["id"])
+    dave = running.env_file(running.center.create_key(Role.ADMIN, "dave"))
+
+    first = run("approve", action, "--env-file", dave).output
+    last = run("approve", action, "--env-file", running.env_file()).output
+
+    assert first == f"Your approval counts (1 of 2), it still waits for others: {action}: payment.refund (stripe)\n"
+    assert last == f"Approved {action}: payment.refund (stripe)\n"
+
+
+def test_identical_requests_are_one_line(running: Running) -> None:
+    with Api(running.url, running.user_key) as agent:
+        first, _, other = agent.submit(), agent.submit(), agent.submit(action_details={"amount": 6})
+
+    lines = run("pending", "--env-file", running.env_file()).output.splitlines()
+
+    assert [line.split()[0] for line in lines] == [str(first["id"]), str(other["id"])]
+    assert [line.endswith("(asked 2 times)") for line in lines] == [True, False]
+
+
+@pytest.mark.parametrize("outcome", ["completed", "failed"])
+def test_what_became_of_an_unknown_action_is_said_with_a_reason(running: Running, outcome: str) -> None:
+    with Api(running.url, running.user_key) as agent:
+        action = str(agent.submit(extra_data=claiming(nonce="nonce-one"))["id"])
+        run("approve", action, "--env-file", running.env_file())
+        claim = {"digest": "the-digest", "nonce": "nonce-one"}
+        assert agent.post(f"/api/v1/actions/{action}/claim", claim).status_code == 200
+        lost = {"nonce": "nonce-one", "outcome": "unknown"}
+        assert agent.post(f"/api/v1/actions/{action}/outcome", lost).status_code == 200
+    line = ["resolve", action, "--reason", "on the statement", "--env-file", running.env_file()]
+
+    assert "Give --completed or --failed" in run(*line, code=2).output
+    assert run(*line, f"--{outcome}").output == f"Closed {action} as {outcome}: payment.refund (stripe)\n"
+    assert running.records()[0].status.value == outcome
 
 
 def test_a_user_key_cannot_decide(running: Running) -> None:
