@@ -49,7 +49,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
         def ask(tx: Tx) -> None:
             for number in range(KNOWN):
-                record = center.desk.submit(tx, agent, Submission(an_action(), None, None, claims=True))
+                action = an_action(digest=f"digest-{number}")
+                record = center.desk.submit(tx, agent, Submission(action, None, None, claims=True))
                 if number % 3:
                     center.desk.decide(tx, judge, record.id, approve=number % 3 == 1)
 
