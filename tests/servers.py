@@ -256,6 +256,8 @@ class CenterProcess:
         """Kill it, if it still runs."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+        elif self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 @contextmanager
