@@ -101,7 +101,6 @@ class Factor:
     reason: str
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Part of an agreement: ``quorum`` different people must approve, out of ``approvers`` where these are named."""
@@ -121,6 +120,7 @@ class Vote:
     owner: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Record:
     """All that is kept of one action. Times are integer microseconds since 1970, by the Center's clock.
