@@ -15,6 +15,7 @@ from tests.center.desks import AGENT, CAROL, DAVE, EVE, OTHER_AGENT, Office
 from tests.helpers import an_action
 
 from clearance.center import agreement, trail
+from clearance.center.approvals import LONGEST_REASON
 from clearance.center.desk import DENIED_BEFORE, REMEMBER_DENIALS
 from clearance.center.policy import Effect, Policy, Rule
 from clearance.center.records import Conflict, Forbidden, Invalid, Principal, Record, Role, Stage, Vote
@@ -282,6 +283,8 @@ def test_what_was_just_refused_is_refused_again_without_asking_anybody_for_a_whi
     assert (again.status, again.reason_code) == (Status.DENIED, DENIED_BEFORE)
     assert again.reason == "The same was refused 20 s ago: wrong customer"
     assert again.decided_by == "carol"
+    [*_, entry] = office.trail()
+    assert json.loads(entry.body)["actor"] == again.decider == "memory"  # carol has not seen it
     assert office.submit(an_action(digest="another")).status is Status.PENDING
     assert office.submit(REFUND, who=OTHER_AGENT).status is Status.PENDING
     office.clock.advance(REMEMBER_DENIALS - 20)
@@ -323,6 +326,13 @@ def test_an_approver_closes_what_is_unknown_with_a_reason_and_it_never_runs_agai
     with pytest.raises(Conflict):
         office.claim(record)
     assert is_sound(office)
+
+
+def test_the_reason_is_kept_whole(office: Office) -> None:
+    closed = office.resolve(office.at(Status.UNKNOWN), Status.FAILED, reason="x" * LONGEST_REASON)
+
+    assert closed.outcome is not None
+    assert closed.outcome.notes[0].endswith(" " + "x" * LONGEST_REASON)
 
 
 def test_a_late_report_that_says_otherwise_is_an_alarm_and_changes_nothing(office: Office) -> None:

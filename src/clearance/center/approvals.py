@@ -17,8 +17,6 @@ from clearance.models import Json, Outcome, Status
 
 LONGEST_REASON = 2_000
 """Characters of a reason."""
-LONGEST_NOTE = 500
-"""Characters of a note of an outcome."""
 BULK_LEVELS = frozenset({"low", "medium"})
 """Risk levels that may be approved together."""
 MOST_AT_ONCE = 1_000
@@ -123,7 +121,7 @@ class Approvals(Moves):
         reason = reason.strip()[:LONGEST_REASON]
         if not reason:
             raise Invalid("Say how you know: reason is empty")
-        outcome = Outcome(status, notes=(f"closed by {who.name}: {reason}"[:LONGEST_NOTE],))
+        outcome = Outcome(status, notes=(f"closed by {who.name}: {reason}",))
         return self._move(tx, record, event, who.id, outcome=outcome)
 
     def may_approve(self, tx: Tx, who: Principal, record: Record) -> bool:

@@ -46,6 +46,8 @@ HALTED_AT_ONCE = 200
 """Approvals that the timer holds against the kill switches at a time."""
 MOST_TOLD = 100
 """Actions that one wait for many answers at most; the others are told at the next."""
+MEMORY = "memory"
+"""Who refuses what a person has just refused, and by which channel."""
 DENIED_BEFORE = "denied_before"
 """The reason code of a request that is refused because the same was, a moment ago."""
 
@@ -224,8 +226,17 @@ class Desk(Approvals):
         if (denied := self._just_denied(tx, record)) is not None:
             since = (record.created_at - (denied.decided_at or 0)) // SECOND
             reason = f"The same was refused {since} s ago{f': {denied.reason}' if denied.reason else ''}"
-            who, name = denied.decider or "", denied.decided_by or ""
-            return self._decided(tx, record, Event.DENY, who, name, reason[:LONGEST_REASON], DENIED_BEFORE, "memory")
+            # The trail never says that somebody decided what they have not seen.
+            return self._decided(
+                tx,
+                record,
+                Event.DENY,
+                MEMORY,
+                denied.decided_by or "",
+                reason[:LONGEST_REASON],
+                DENIED_BEFORE,
+                MEMORY,
+            )
         if tx.pending_of(record.requester) > self.max_pending:
             self.sweep(tx)  # some of them may be overdue
             if tx.pending_of(record.requester) > self.max_pending:
