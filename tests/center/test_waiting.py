@@ -34,18 +34,6 @@ def running(tmp_path: Path, clock: Clock) -> Iterator[Running]:
 
 
 @pytest.fixture
-def agent(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.user_key) as agent:
-        yield agent
-
-
-@pytest.fixture
-def approver(running: Running) -> Iterator[Api]:
-    with Api(running.url, running.admin_key) as approver:
-        yield approver
-
-
-@pytest.fixture
 def listening(running: Running, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set as soon as somebody listens."""
     entered, listen = threading.Event(), running.center.bell.listening
