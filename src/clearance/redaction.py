@@ -28,6 +28,15 @@ def without(text: str, spans: Collection[tuple[int, int]]) -> str:
     return "".join((*pieces, text[position:]))
 
 
+def touches(path: str, others: Collection[str]) -> bool:
+    """Is one of the others the same place as ``path``, one above it, or one within it?"""
+    return any(_is_within(path, other) or _is_within(other, path) for other in others)
+
+
+def _is_within(path: str, other: str) -> bool:
+    return path.startswith(other) and path[len(other) :][:1] in ("", ".", "[", "{", " ")
+
+
 @dataclass(slots=True)
 class View:
     """Collects, while the arguments are walked, what an approver will not see or will see in part.

@@ -23,7 +23,7 @@ from tests.helpers import an_action
 from clearance.center import audit, refusals
 from clearance.center.clock import wall_clock
 from clearance.center.desk import Desk
-from clearance.center.policy import Policy
+from clearance.center.policy import built_in
 from clearance.center.records import Conflict, Principal, Record, Role, Submission
 from clearance.center.refusals import REFUSED, keeping, told
 from clearance.center.store.base import Store, Tx, Use
@@ -55,7 +55,7 @@ def digest_of(tx: Tx, action: int) -> str:
 
 def exactly_one_wins(address: str, store: Store, *, actions: int, processes: int, use: Use) -> None:
     """Race for that many actions of each kind; ``store`` is another user of the same database."""
-    desk = Desk(Policy(), wall_clock)
+    desk = Desk(built_in(), wall_clock)
 
     def prepared(tx: Tx) -> dict[int, list[str]]:
         wishes: dict[int, list[str]] = {}
@@ -124,7 +124,7 @@ class Rival:
         self._in_order = name.endswith(".0")
         self.won: list[Won] = []
         self._store = store
-        self._desk = Desk(Policy(), wall_clock)
+        self._desk = Desk(built_in(), wall_clock)
         self._approver = Principal(f"admin-{name}", name, Role.ADMIN)
 
     def run(self, wishes: list[tuple[int, list[str]]]) -> None:

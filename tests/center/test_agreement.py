@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.center.desks import AGENT, CAROL, DAVE, EVE, OTHER_AGENT, Office
+from tests.center.policies import together
 from tests.helpers import an_action
 
 from clearance.center import agreement, trail
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.desk import DENIED_BEFORE, REMEMBER_DENIALS
-from clearance.center.policy import Effect, Policy, Rule
 from clearance.center.records import Conflict, Forbidden, Invalid, Principal, Record, Role, Stage, Vote
 from clearance.models import Status
 
@@ -38,8 +38,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def must_agree(office: Office, *stages: Stage, escalate_to: tuple[str, ...] = ()) -> None:
     """From now on refunds need these."""
-    rule = Rule("together", Effect.ASK, "", {"action_type": "payment.*"}, stages, escalate_to)
-    office.desk.policy = Policy((rule,))
+    office.desk.policy = together(*stages, escalate_to=escalate_to)
 
 
 def events(office: Office, record: Record) -> list[str]:

@@ -215,10 +215,10 @@ def test_an_edited_digest_must_look_like_one(running: Running) -> None:
     ids=["none", "one", "two", "a score", "soothing ones", "an absurd score", "many"],
 )
 def test_the_callers_own_indicators_only_ever_raise_the_risk(indicators: dict[str, Json], points: int) -> None:
-    without = risk.assess(an_action(action_type="order.lookup"))[0]
+    without = risk.assess(an_action(action_type="order.lookup")).score
 
-    score, level, factors = risk.assess(an_action(action_type="order.lookup", risk_indicators=indicators))
+    found = risk.assess(an_action(action_type="order.lookup", risk_indicators=indicators))
 
-    assert score == min(100, without + points)
-    assert level == risk.level_of(score)
-    assert sum(factor.points for factor in factors if factor.name.startswith("indicator")) >= min(points, 100)
+    assert found.score == min(100, without + points)
+    assert found.level == risk.level_of(found.score)
+    assert sum(factor.points for factor in found.factors if factor.name.startswith("indicator")) >= min(points, 100)

@@ -66,11 +66,11 @@ def test_a_score_falls_into_its_band(score: int, level: str) -> None:
     ids=str,
 )
 def test_the_score_is_the_sum_of_what_is_known_to_be_risky(changes: dict[str, Any], score: int) -> None:
-    found, _, factors = assess(an_action(**changes))
+    found = assess(an_action(**changes))
 
-    assert found == score
-    assert found == min(100, sum(factor.points for factor in factors))
-    assert all(factor.reason for factor in factors)
+    assert found.score == score
+    assert found.score == min(100, sum(factor.points for factor in found.factors))
+    assert all(factor.reason for factor in found.factors)
 
 
 @given(st.text(), st.dictionaries(st.text() | st.just("amount"), json_values, max_size=4), st.text(), json_values)
@@ -79,14 +79,14 @@ def test_whatever_an_agent_sends_there_is_a_score_in_a_band(
 ) -> None:
     action = an_action(action_type=action_type, parameters=parameters, resource=resource, context={"env": value})
 
-    score, level, _ = assess(action)
+    found = assess(action)
 
-    assert 0 <= score <= 100
-    assert level in dict(BANDS)
+    assert 0 <= found.score <= 100
+    assert found.level in dict(BANDS)
 
 
 @given(st.floats(min_value=0, max_value=1e12), st.floats(min_value=0, max_value=1e12))
 def test_more_money_is_never_less_risky(one: float, other: float) -> None:
-    less, more = (assess(an_action(parameters={"amount": amount}))[0] for amount in sorted((one, other)))
+    less, more = (assess(an_action(parameters={"amount": amount})).score for amount in sorted((one, other)))
 
     assert less <= more

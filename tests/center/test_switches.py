@@ -13,7 +13,7 @@ from tests.helpers import an_action
 
 from clearance.center import desk, switches
 from clearance.center.audit import verify
-from clearance.center.intake import LONGEST_RUN_WITHIN
+from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Conflict, Forbidden, Invalid, Principal, Record, Submission
 from clearance.models import Status
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.center.policies import together
 from tests.servers import PATIENCE, Api, Running, center_process, claiming, command, running_center
 
-from clearance.center.policy import Effect, Policy, Rule
 from clearance.center.records import Role, Stage
 from clearance.cli.commands import cli
 from clearance.models import Status
@@ -95,8 +95,7 @@ def test_deciding_twice_says_how_the_action_stands(running: Running) -> None:
 
 
 def test_an_approval_that_is_not_the_last_one_needed_says_that_others_are_waited_for(running: Running) -> None:
-    rule = Rule("together", Effect.ASK, "", {"action_type": "payment.*"}, (Stage(2),))
-    running.center.desk.policy = Policy((rule,))
+    running.center.desk.policy = together(Stage(2))
     with Api(running.url, running.user_key) as agent:
         action = str(agent.submit()["id"])
     dave = running.env_file(running.center.create_key(Role.ADMIN, "dave"))
@@ -170,9 +169,9 @@ def test_a_broken_trail_is_found_and_is_a_failure(running: Running) -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        ("[risk]\nclear_upto = 5\n", "unknown key 'clear_upto'; did you mean 'clear_up_to'?"),
+        ("[risk]\nclear_upto = 5\n", "unknown key 'clear_upto' in risk; did you mean 'clear_up_to'?"),
         ('[[rules]]\nname = "a"\nthen = "allow"\nmatch = { action_typ = "a" }\n', "did you mean 'action_type'?"),
-        ('[[rules]]\nname = "a"\nthen = "permit"\nmatch = { action_type = "a" }\n', 'then must be "allow"'),
+        ('[[rules]]\nname = "a"\nthen = "permit"\nmatch = { action_type = "a" }\n', 'then must be one of "deny"'),
         ("not toml", "is not TOML"),
     ],
 )

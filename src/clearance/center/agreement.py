@@ -40,26 +40,32 @@ def has_voted(record: Record, who: Principal) -> bool:
 def awaited(record: Record) -> tuple[str, ...]:
     """Whose approval the stage waits for, by name; empty if anybody's will do."""
     stage = stages_of(record)[stage_of(record)]
-    if not stage.approvers:
+    if not stage.is_closed:
         return ()
-    return (*stage.approvers, *(record.escalate_to if record.escalated_at is not None else ()))
+    return (*stage.wanted(), *_joined(record))
+
+
+def _joined(record: Record) -> tuple[str, ...]:
+    """Who may approve, too, now that it has waited for half its time."""
+    return record.escalate_to if record.escalated_at is not None else ()
 
 
 def bar_to_approving(record: Record, who: Principal) -> str | None:
     """Why this principal's approval is not the one that a pending request waits for; None if it is."""
     if any(vote.voter == who.id or (who.owner is not None and vote.owner == who.owner) for vote in record.votes):
         return "You have approved this already; the approval that is missing must be somebody else's"
-    names = awaited(record)
-    if names and not who.goes_by(names):
-        return f"This waits for the approval of {' or '.join(names)}"
+    stage = stages_of(record)[stage_of(record)]
+    if who.goes_by(stage.excluded):
+        return "The policy leaves this to others; your approval does not count here"
+    if not stage.is_for(who, _joined(record)):
+        return f"This waits for the approval of {' or '.join(awaited(record))}"
     return None
 
 
 def bar_to_denying(record: Record, who: Principal) -> str | None:
     """Why this principal cannot refuse it; None for anybody whose approval it needs in any stage."""
-    named: set[str] = set(record.escalate_to)
-    for stage in stages_of(record):
-        if not stage.approvers:
-            return None
-        named.update(stage.approvers)
-    return None if who.goes_by(named) else f"This is for {' or '.join(sorted(named))} to decide"
+    stages = stages_of(record)
+    if any(stage.is_for(who, record.escalate_to) for stage in stages):
+        return None
+    named = {name for stage in stages for name in (*stage.wanted(), *record.escalate_to)}
+    return f"This is for {' or '.join(sorted(named))} to decide" if named else "The policy leaves this to others"

@@ -10,11 +10,11 @@ from dataclasses import replace
 from itertools import islice
 
 from clearance import lifecycle
-from clearance.center import intake, switches
+from clearance.center import intake, risk, switches
 from clearance.center.approvals import LONGEST_REASON, Approvals
-from clearance.center.intake import LONGEST_RUN_WITHIN
 from clearance.center.moves import SECOND
-from clearance.center.policy import Effect, Policy
+from clearance.center.policy import Asked, Effect, Policy
+from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import (
     Conflict,
     Entry,
@@ -88,9 +88,11 @@ class Desk(Approvals):
             raise Forbidden("This key reads; it may not ask")
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
             return self._again(tx, known, intake.fingerprint(submission))
-        now, verdict = self.now(), self.policy.judge(submission.action)
-        record = tx.add_action(intake.record_of(who, submission, verdict, now, self.policy.version))
-        tx.append(Entry(now, "submit", who.id, record.id, Status.PENDING, intake.facts(record)))
+        now, risks = self.now(), risk.assess(submission.action)
+        verdict = self.policy.judge(Asked.by(who, submission.action, now, risks.score))
+        record = tx.add_action(intake.record_of(who, submission, verdict, risks, now, self.policy.version))
+        facts = intake.facts(record, verdict.unclear)
+        tx.append(Entry(now, "submit", who.id, record.id, Status.PENDING, facts))
         if (switch := switches.stopping(tx, record)) is not None:
             return self._halted(tx, record, switch)
         if verdict.effect is Effect.ASK:

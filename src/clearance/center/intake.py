@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from typing import Any
 
 from clearance.center import agreement
 from clearance.center.moves import SECOND
 from clearance.center.policy import Verdict
+from clearance.center.policy.rules import LONGEST_DECIDE_WITHIN, LONGEST_RUN_WITHIN
 from clearance.center.records import Invalid, Principal, Record, Submission, fields_of
-
-LONGEST_DECIDE_WITHIN = 30 * 24 * 3600.0
-LONGEST_RUN_WITHIN = 14 * 24 * 3600.0
+from clearance.center.risk import Assessment
+from clearance.models import Action
 
 
 def fingerprint(submission: Submission) -> str:
@@ -22,8 +24,10 @@ def fingerprint(submission: Submission) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=fields_of).encode()).hexdigest()
 
 
-def record_of(who: Principal, submission: Submission, verdict: Verdict, now: int, policy_version: str) -> Record:
-    """A new action, pending.
+def record_of(
+    who: Principal, submission: Submission, verdict: Verdict, risk: Assessment, now: int, policy_version: str
+) -> Record:
+    """A new action, pending. The policy may shorten its times and narrow what an approver may change.
 
     Raises:
         Invalid: a time is out of bounds.
@@ -31,6 +35,7 @@ def record_of(who: Principal, submission: Submission, verdict: Verdict, now: int
     action = submission.action
     _bounded("decide_within_s", action.decide_within, LONGEST_DECIDE_WITHIN)
     _bounded("run_within_s", action.run_within, LONGEST_RUN_WITHIN)
+    action = _narrowed(action, verdict)
     return Record(
         action=action,
         requester=who.id,
@@ -42,18 +47,33 @@ def record_of(who: Principal, submission: Submission, verdict: Verdict, now: int
         policy_version=policy_version,
         key=submission.key,
         claims=submission.claims,
-        risk_score=verdict.risk_score,
-        risk_level=verdict.risk_level,
-        factors=verdict.factors,
+        risk_score=risk.score,
+        risk_level=risk.level,
+        factors=risk.factors,
         rule=verdict.rule,
         requester_owner=who.owner,
         stages=verdict.stages,
         escalate_to=verdict.escalate_to,
+        message_for_model=verdict.message_for_model,
     )
 
 
-def facts(record: Record) -> dict[str, object]:
-    """What the trail keeps of a submit: enough to tell what was asked, and that it was not changed since."""
+def _narrowed(action: Action, verdict: Verdict) -> Action:
+    changes: dict[str, Any] = {}
+    if verdict.decide_within is not None and verdict.decide_within < action.decide_within:
+        changes["decide_within"] = verdict.decide_within
+    if verdict.run_within is not None and verdict.run_within < action.run_within:
+        changes["run_within"] = verdict.run_within
+    if verdict.editable is not None and not set(action.editable) <= set(verdict.editable):
+        changes["editable"] = tuple(name for name in action.editable if name in verdict.editable)
+    return replace(action, **changes) if changes else action
+
+
+def facts(record: Record, unclear: Collection[str] = ()) -> dict[str, object]:
+    """What the trail keeps of a submit: enough to tell what was asked, and that it was not changed since.
+
+    ``unclear`` are the rules of the policy that could not be evaluated.
+    """
     action = record.action
     told: dict[str, object] = {
         "agent_id": action.agent_id,
@@ -66,6 +86,8 @@ def facts(record: Record) -> dict[str, object]:
         "rule": record.rule,
         "risk": record.risk_score,
     }
+    if unclear:
+        told["unclear"] = list(unclear)
     if record.stages:
         told["stages"] = [asdict(stage) for stage in agreement.stages_of(record)]
     return told

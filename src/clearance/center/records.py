@@ -103,10 +103,30 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Part of an agreement: ``quorum`` different people must approve, out of ``approvers`` where these are named."""
+    """Part of an agreement: ``quorum`` different people must approve.
+
+    Where ``approvers`` (names) or ``roles`` are given, these alone; never those whose names are ``excluded``.
+    """
 
     quorum: int = 1
     approvers: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def is_closed(self) -> bool:
+        """Does it say who may approve? Otherwise any approver may."""
+        return bool(self.approvers or self.roles)
+
+    def is_for(self, who: Principal, others: tuple[str, ...] = ()) -> bool:
+        """May this principal's approval count here? ``others`` may approve beside those that are named."""
+        if who.goes_by(self.excluded):
+            return False
+        return not self.is_closed or who.role in self.roles or who.goes_by((*self.approvers, *others))
+
+    def wanted(self) -> tuple[str, ...]:
+        """Who may approve, in words; empty for any approver."""
+        return (*self.approvers, *(f"any {role}" for role in self.roles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +188,8 @@ class Record:
     escalate_to: tuple[str, ...] = ()
     """Who else may approve once it has waited for half its time, where a stage names its approvers."""
     escalated_at: int | None = None
+    message_for_model: str = ""
+    """What the policy tells an agent that is refused, besides the fixed sentence."""
 
     def is_like(self, other: Record) -> bool:
         """Is it the same call of the same requester?

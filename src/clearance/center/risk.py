@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from clearance.center.records import Factor
@@ -29,7 +30,16 @@ MOST_INDICATORS = 20
 _PRODUCTION = re.compile(r"\b(prod|production|live)\b")
 
 
-def assess(action: Action) -> tuple[int, str, tuple[Factor, ...]]:
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """How risky an action looks: the score (0-100), its level, and what it is made of."""
+
+    score: int
+    level: str
+    factors: tuple[Factor, ...]
+
+
+def assess(action: Action) -> Assessment:
     """The score (0-100), its level and what it is made of."""
     factors = [
         _kind(action.action_type),
@@ -38,7 +48,7 @@ def assess(action: Action) -> tuple[int, str, tuple[Factor, ...]]:
         *_indicated(action.risk_indicators),
     ]
     score = min(100, sum(factor.points for factor in factors))
-    return score, level_of(score), tuple(factors)
+    return Assessment(score, level_of(score), tuple(factors))
 
 
 def level_of(score: int) -> str:

@@ -73,7 +73,7 @@ class Center:
         self.store = store
         self.signing_key: SigningKey = signing_key or SigningKey(None)
         now = now or Clock(not_before=store.submit(trail.last_time).result())
-        self.desk: Desk = Desk(policy or Policy(), now, max_pending, remember_denials)
+        self.desk: Desk = Desk(policy or policies.built_in(), now, max_pending, remember_denials)
         self.bell: Bell = Bell()
         self.rates: Rates = Rates(rate)
         store.on_change = self.bell.ring
@@ -101,7 +101,7 @@ class Center:
             DatabaseRefused: the database cannot be used so.
             PolicyError: the policy cannot be used.
         """
-        policy = policies.load(Path(policy_file)) if policy_file is not None else Policy()
+        policy = policies.load(Path(policy_file)) if policy_file is not None else policies.built_in()
         key = SigningKey(Path(signing_key) if signing_key is not None else signing.beside(database))
         return cls(
             open_store(database, use),

@@ -11,7 +11,7 @@ from clearance.canonical import Key
 from clearance.guards.ask import AnyTransport, Ask
 from clearance.guards.gate import Gate, async_side, sync_side, terms_over
 from clearance.models import Action, CodeIdentity, Decision, Json
-from clearance.redaction import View
+from clearance.redaction import View, touches
 from clearance.sealing import cleaned, seal, spell
 from clearance.wording import shorten
 
@@ -152,7 +152,4 @@ async def aconsult(ask: Ask, subject: Subject) -> Decision:
 
 def _is_seen_in_part(name: str, view: View) -> bool:
     """Is something of the parameter hidden or cut? Then nobody who sees it could write it anew."""
-    return any(
-        path.startswith(name) and path[len(name) :][:1] in ("", ".", "[", "{", " ")
-        for path in (*view.redacted, *view.abridged)
-    )
+    return touches(name, (*view.redacted, *view.abridged))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tests.center import policies
 from tests.center.inbox.test_pages import NONCE, Browser, browser, clock, inbox, running, stored, whose, words
 from tests.helpers import an_action
 from tests.servers import Running
 
-from clearance.center.policy import Effect, Policy, Rule
 from clearance.center.records import Record, Stage, Submission
 from clearance.models import Status
 
@@ -23,7 +23,7 @@ def ask(running: Running, amount: int = 5) -> Record:
 
 def together(running: Running, *stages: Stage) -> None:
     """From now on refunds need these."""
-    running.center.desk.policy = Policy((Rule("together", Effect.ASK, "", {"action_type": "payment.*"}, stages),))
+    running.center.desk.policy = policies.together(*stages)
 
 
 def test_a_request_says_how_many_have_agreed_and_who_has_says_it_no_more(running: Running, inbox: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -53,12 +54,16 @@ def from_row(row: Any) -> Record:
             }
         ),
         factors=tuple(Factor(**factor) for factor in factors),
-        stages=tuple(Stage(stage["quorum"], tuple(stage["approvers"])) for stage in stages),
+        stages=tuple(_stage(**stage) for stage in stages),
         votes=tuple(Vote(**vote) for vote in votes),
         outcome=Outcome(**{**outcome, "status": Status(outcome["status"]), "notes": tuple(outcome["notes"])})
         if outcome
         else None,
     )
+
+
+def _stage(quorum: int, approvers: list[str], roles: Iterable[str] = (), excluded: Iterable[str] = ()) -> Stage:
+    return Stage(quorum, tuple(approvers), tuple(roles), tuple(excluded))
 
 
 def due_at(record: Record) -> int | None:

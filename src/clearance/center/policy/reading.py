@@ -1,0 +1,114 @@
+"""A policy file as a policy. What is not understood is never skipped: the file is refused, with all that is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from clearance.center.policy import reachability, tomlfile, yamlfile
+from clearance.center.policy.document import Node, NotReadable, Place, PolicyError, Problems, Reader
+from clearance.center.policy.engine import CLEAR_NOTHING, Policy
+from clearance.center.policy.rules import Rule, Rules
+
+LARGEST_FILE = 16 * 1024 * 1024
+"""Bytes of a policy file."""
+MOST_RULES = 20_000
+MOST_WORK = 60_000
+"""What judging one action may take at most, in comparisons of a short value; more could hold the Center up."""
+FORMATS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
+_KEYS = ("rules", "risk")
+
+
+@cache
+def built_in() -> Policy:
+    """What a Center goes by that was given no policy: `default.yaml`, beside this module."""
+    text = resources.files("clearance.center.policy").joinpath("default.yaml").read_text("utf-8")
+    return parse(text, "yaml", "the built-in policy")
+
+
+def load(path: Path) -> Policy:
+    """Read a policy file: YAML or TOML, as its name says.
+
+    Raises:
+        PolicyError: it cannot be read, or says anything that is not understood.
+    """
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise PolicyError(f"{path}: the name of a policy file ends in .yaml or .toml; this one does not.")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read ({error.strerror}).") from None
+    if len(data) > LARGEST_FILE:
+        raise PolicyError(f"{path}: has {len(data):,} bytes; {LARGEST_FILE:,} is the most.")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise PolicyError(f"{path}:{line}:1: is not UTF-8 text. Save it as UTF-8.") from None
+    return parse(text, kind, str(path))
+
+
+def parse(text: str, format: str = "yaml", file: str = "policy") -> Policy:
+    """The policy that a text says. ``file`` is what errors call it.
+
+    Raises:
+        PolicyError: it says anything that is not understood.
+    """
+    problems = Problems(file)
+    try:
+        document = (tomlfile if format == "toml" else yamlfile).read(text)
+    except NotReadable as error:
+        problems.add(error.place, error.sentence)
+        raise problems.error() from None
+    reader = Reader(problems)
+    table = reader.table(document, "the file", _KEYS)
+    clear_up_to = _clear_up_to(table["risk"], reader) if "risk" in table else CLEAR_NOTHING
+    rules = _rules(table["rules"], reader) if "rules" in table else ()
+    policy = Policy(rules, clear_up_to, hashlib.sha256(text.encode()).hexdigest()[:12], text, format)
+    if (work := policy.most_work()) > MOST_WORK:
+        sentence = (
+            f"one action may take {work:,} steps to judge; {MOST_WORK:,} is the most. Say action_type or tool_name in "
+            "the rules, so that fewer of them are about one action, or use fewer and shorter patterns."
+        )
+        problems.add(table["rules"].place, sentence)
+    if problems:
+        raise problems.error()
+    return policy
+
+
+def _clear_up_to(node: Node, reader: Reader) -> int:
+    table = reader.table(node, "risk", ("clear_up_to",))
+    if "clear_up_to" not in table:
+        return CLEAR_NOTHING
+    found = reader.whole(table["clear_up_to"], "risk: clear_up_to", CLEAR_NOTHING, 100)
+    return CLEAR_NOTHING if found is None else found
+
+
+def _rules(node: Node, reader: Reader) -> tuple[Rule, ...]:
+    if node.value == []:
+        return ()
+    reading = Rules(reader)
+    rules: list[Rule] = []
+    places: dict[str, Place] = {}
+    entries = reader.items(node, "rules")
+    if len(entries) > MOST_RULES:
+        reader.problems.add(node.place, f"there are {len(entries):,} rules; {MOST_RULES:,} is the most.")
+        return ()
+    for number, entry in enumerate(entries, 1):
+        rule = reading.rule(entry, number)
+        if rule is None:
+            continue
+        if rule.name in places:
+            line = places[rule.name].line
+            sentence = f"two rules are named {rule.name!r} (see line {line}); decisions name the rule, so names differ."
+            reader.problems.add(entry.place, sentence)
+            continue
+        places[rule.name] = entry.place
+        rules.append(rule)
+    found = tuple(rules)
+    if not reader.problems:
+        reachability.look(found, places, reader.problems)
+    return found
