@@ -77,13 +77,40 @@ _DEFAULT_RULES = (
 )
 
 
+_DEFAULT_SOURCE = f"""\
+[risk]
+clear_up_to = 30
+
+[[rules]]
+name = "deny-drop"
+match = {{ action_type = "*.drop" }}
+then = "deny"
+reason = "{_NEVER}"
+
+[[rules]]
+name = "deny-wipe"
+match = {{ action_type = "*.wipe" }}
+then = "deny"
+reason = "{_NEVER}"
+
+[[rules]]
+name = "deny-audit"
+match = {{ action_type = "audit.*" }}
+then = "deny"
+reason = "The audit trail is not an agent's to change."
+"""
+"""The built-in policy, as a file would say it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A set of rules with a version: the digest of what it says."""
+    """A set of rules with a version: the digest of what it says. ``source`` is the text that it was read from."""
 
     rules: tuple[Rule, ...] = _DEFAULT_RULES
     clear_up_to: int = 30
     version: str = "built-in-1"
+    source: str = _DEFAULT_SOURCE
+    format: str = "toml"
 
     def judge(self, action: Action) -> Verdict:
         """What happens to this action."""
@@ -131,7 +158,7 @@ def load(path: Path) -> Policy:
         raise PolicyError(
             f"{path}: two rules are named {sorted(twice)[0]!r}; decisions name the rule, so names differ."
         )
-    return Policy(rules, clear_up_to, hashlib.sha256(data).hexdigest()[:12])
+    return Policy(rules, clear_up_to, hashlib.sha256(data).hexdigest()[:12], data.decode())
 
 
 def _rule(entry: Any, path: Path, number: int) -> Rule:

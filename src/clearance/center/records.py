@@ -248,6 +248,26 @@ class KillSwitch:
         return (self.is_on or outlived) and self.covers(record)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPolicy:
+    """A policy as it was written. ``format`` is ``toml``, or another that is read."""
+
+    version: str
+    format: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A policy came in force: which, when, and who put it there. ``entry`` is that of the audit trail."""
+
+    entry: int
+    version: str
+    at: int
+    author: str
+    author_name: str
+
+
 def _shown(action: Action) -> list[Any]:
     """What tells a call from another. As text, for 1 and true are equal to Python."""
     parameters = json.dumps(dict(action.parameters), sort_keys=True)
