@@ -14,13 +14,12 @@ from typing import Any
 from clearance.center import policy as policies
 from clearance.center.desk import Desk
 from clearance.center.policy import Policy, PolicyError
+from clearance.center.policy_trail import EVENT
 from clearance.center.records import Conflict, Entry, InForce, KeptPolicy, Principal, Role, StoreUnavailable
 from clearance.center.store.base import Store, Tx
 
 log: logging.Logger = logging.getLogger("clearance.center")
 
-EVENT = "policy"
-"""The event of an entry about a policy that came in force."""
 NO_FILE = "This Center has no policy file, so there is none to read again. Start it with --policy FILE."
 AT_START = Principal("local", "the start of a Center", Role.SUPER_ADMIN)
 BY_SIGNAL = Principal("local", "SIGHUP", Role.SUPER_ADMIN)

@@ -83,7 +83,7 @@ def show(version: str | None, database: str | None, env_file: str | None) -> Non
     if sys.stdout.isatty():
         click.echo("\n".join(map(plain, text.splitlines())))
     else:
-        click.get_binary_stream("stdout").write(text.encode())
+        click.echo(text.encode(), nl=False)
 
 
 def _kept(tx: Tx, version: str | None) -> KeptPolicy | None:
