@@ -661,7 +661,7 @@ def test_the_inbox_says_which_policy_is_in_force_since_when_and_by_whom(
         inbox.get("/")
     )
     running.center.desk.policy = Policy(version="another")
-    assert "This Center still judges by another: reload it with the same file." in words(inbox.get("/inbox/list"))
+    assert "This Center still judges by another: reload it with the same file." in words(inbox.get("/"))
 
 
 def test_an_overdue_request_is_not_offered(running: Running, clock: Clock, inbox: Browser) -> None:
