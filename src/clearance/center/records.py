@@ -16,8 +16,8 @@ from clearance.quick import quick
 class Role(StrEnum):
     """What a key may do.
 
-    ``user``: ask, and see its own. ``admin``: see all, and decide. ``super_admin``: also make and revoke keys, and use
-    the kill switch. ``auditor``: see all and the keys, ask and change nothing.
+    ``user``: ask, and see its own. ``admin``: see all, and decide. ``super_admin``: also make and revoke keys, use the
+    kill switch, and reload the policy. ``auditor``: see all and the keys, ask and change nothing.
     """
 
     USER = "user"
@@ -61,7 +61,7 @@ class Principal:
 
     @property
     def may_manage(self) -> bool:
-        """May this principal make and revoke keys, and use the kill switch?"""
+        """May this principal make and revoke keys, use the kill switch, and reload the policy?"""
         return self.role in MANAGERS
 
     @property
