@@ -271,13 +271,14 @@ def test_every_submit_is_judged_whole_by_one_policy_and_none_by_the_old_one_behi
 ) -> None:
     texts = [STRICT, OTHER]
 
-    def change(number: int) -> None:
-        file.write_text(texts[number % 2])
-        reload(center)
+    def change() -> None:
+        for number in range(1, 12):
+            file.write_text(texts[number % 2])
+            reload(center)
 
     with ThreadPoolExecutor(5) as pool:
         asked = [pool.submit(ask, center, f"d{number}", action_type=READ.action_type) for number in range(200)]
-        changed = pool.submit(lambda: [change(number) for number in range(1, 12)])
+        changed = pool.submit(change)
         records = [future.result() for future in asked]
         changed.result()
 

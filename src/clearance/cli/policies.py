@@ -94,10 +94,11 @@ def _kept(tx: Tx, version: str | None) -> KeptPolicy | None:
 
 
 def _outcome(found: dict[str, Any]) -> str:
-    version, before = plain(str(found.get("version"))), plain(str(found.get("before")))
+    version, before = plain(str(found.get("version"))), found.get("before")
     if not found.get("changed"):
         return f"Policy {version} is in force, as before: the file has not changed."
-    return f"Policy {version} is in force instead of {before}. Approvals from before can no longer be claimed."
+    instead = f" instead of {plain(str(before))}" if before else ""
+    return f"Policy {version} is in force{instead}. Approvals from before can no longer be claimed."
 
 
 def _line(change: dict[str, Any]) -> str:
