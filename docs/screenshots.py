@@ -155,6 +155,7 @@ def open_shop(database: Path) -> Iterator[Shop]:
     clock = Clock()
     center = Center(open_store(database), None, clock)
     try:
+        center.rollout.begin()
         agent = _key(center, Role.USER, "shop-agents")
         approver = _key(center, Role.ADMIN, "carol")
         with CenterServer(center) as server:

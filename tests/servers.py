@@ -235,6 +235,31 @@ class CenterProcess:
         finally:
             visitor.close()
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def send(self, signal: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(signal)
+
+    def signalled(self, signal: signal.Signals) -> str:
+        """Send it a signal; returns the next line that it prints after the greeting and what follows that."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self.send(signal)
+        watchdog = threading.Timer(PATIENCE, self._process.kill)
+        watchdog.start()
+        try:
+            while (line := self._process.stdout.readline()).startswith("No approver yet"):
+                pass
+        finally:
+            watchdog.cancel()
+        return line
+
     def kill(self) -> None:
         """SIGKILL: no goodbye, nothing flushed."""
         self.end(signal.SIGKILL)

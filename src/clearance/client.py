@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Any, cast
+from urllib.parse import quote
 
 from clearance.errors import AuthorizationUnavailable
 from clearance.models import Status
@@ -16,6 +17,8 @@ from clearance.witness import Head, continues
 
 CHECK_TIMEOUT = 10.0
 """Seconds that a status check may take."""
+RELOAD_TIMEOUT = 30.0
+"""Seconds that the Center may take to read its policy again."""
 PAGE = 50
 """Actions that are asked for at once."""
 CONNECTION_TEST_TIMEOUT = 5.0
@@ -92,6 +95,34 @@ class Client:
         """Stop everything, or one agent or one tool; or let it go on. Needs a super_admin key."""
         only = {name: value for name, value in (("agent", agent), ("tool", tool)) if value is not None}
         return self._object("POST", "/api/v1/kill-switch", {"on": on, "reason": reason, **only})
+
+    def policy(self, version: str | None = None) -> dict[str, Any]:
+        """The policy in force, or the one of that ``version``, with its ``text``. Needs a key that may see all."""
+        query = f"?version={quote(version, safe='')}" if version is not None else ""
+        return self._object("GET", f"/api/v1/policy{query}")
+
+    def policy_versions(self) -> list[dict[str, Any]]:
+        """Which policies came in force when, newest first. Needs a key that may see all."""
+        found = self._call("GET", "/api/v1/policy/versions")
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise _nonsense("it is no list of policies")
+        return cast("list[dict[str, Any]]", found)
+
+    def reload_policy(self) -> dict[str, Any]:
+        """Have the Center read its policy file again. Needs a super_admin key.
+
+        If the file cannot be used the old rules stay; the error (``reason_code`` ``policy_refused``) has all that
+        the Center says about it.
+        """
+        status, answered, content = self._http.exchange("POST", "/api/v1/policy/reload", {}, None, RELOAD_TIMEOUT)
+        if status in (409, 422) and (why := asking.detail(content)) is not None:
+            raise AuthorizationUnavailable(
+                f"The policy was not reloaded, and the old one stays in force: {why}", reason_code="policy_refused"
+            )
+        found = asking.value(status, answered, content)
+        if not isinstance(found, dict):
+            raise _nonsense("it is no object")
+        return found
 
     def approve_all(self, risk_levels: Collection[str]) -> list[int]:
         """Clear everything pending of these risk levels (``low``, ``medium``); returns the ids."""

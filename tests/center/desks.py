@@ -141,6 +141,10 @@ class Office:
         policy = self.desk.policy
         self.desk.policy = Policy(policy.rules, policy.clear_up_to, version=f"{policy.version}+")
 
+    def outdate(self) -> int | None:
+        """What the timer does after the policy was changed; returns where it goes on."""
+        return self.do(lambda tx: self.desk.outdate(tx, 0))
+
     def trail(self) -> list[audit.Link]:
         """The whole audit trail."""
         return self.do(lambda tx: list(tx.audit()))

@@ -79,6 +79,9 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("DELETE", "/api/keys/{id}/revoke"),
         ("GET", "/api/sdk/kill-switch/status"),
         ("POST", "/api/v1/kill-switch"),
+        ("GET", "/api/v1/policy"),
+        ("GET", "/api/v1/policy/versions"),
+        ("POST", "/api/v1/policy/reload"),
         ("GET", "/api/audit/logs"),
     }
 

@@ -17,7 +17,7 @@ from tests.center.desks import Clock
 from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, a_submit, running_center
 
-from clearance.center import app, openapi
+from clearance.center import app, openapi, policy
 from clearance.center.inbox import pages
 from clearance.center.records import KeyRecord, Principal, Record, Role, Submission
 from clearance.center.refusals import REFUSED
@@ -78,6 +78,9 @@ API: dict[tuple[str, str], Row] = {
     ("DELETE", "/api/keys/{id}/revoke"): MANAGE,
     ("GET", "/api/sdk/kill-switch/status"): ANY,
     ("POST", "/api/v1/kill-switch"): MANAGE,
+    ("GET", "/api/v1/policy"): READ_ALL,
+    ("GET", "/api/v1/policy/versions"): READ_ALL,
+    ("POST", "/api/v1/policy/reload"): MANAGE,
     ("GET", "/api/audit/logs"): READ_ALL,
 }
 # A session can only be had by signing in, which a user cannot; its row is what one would get that had one all the same.
@@ -161,7 +164,11 @@ def clock() -> Clock:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[Running]:
     database: Path = tmp_path_factory.mktemp("authority") / "center.db"
-    with running_center(database, now=clock, max_pending=100_000) as running:
+    file = database.with_name("policy.toml")
+    file.write_text("")
+    with running_center(
+        database, now=clock, max_pending=100_000, policy=policy.load(file), policy_file=file
+    ) as running:
         yield running
 
 

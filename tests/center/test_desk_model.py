@@ -68,6 +68,11 @@ class Expected:
             self.status = Status.UNKNOWN if is_lost else Status.REVOKED
             self.decider = self.decider if is_lost else None
 
+    def outdate(self, policy: str) -> None:
+        """What the timer does when another policy is in force."""
+        if self.status is Status.APPROVED and self.policy != policy:
+            self.status = Status.UNKNOWN if self.read and not self.first.claims else Status.STALE
+
     def pass_time(self, now: int) -> None:
         """What time has done by ``now``."""
         if self.status is Status.PENDING and now >= self.decide_by:
@@ -169,6 +174,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.attempt(lambda: deed(expected.first, who), expected, event, target if may else None)
         if expected.status is not was and approve:
             self.approved(expected, who)
+            self.outdate()  # it was asked under another policy, maybe
         elif expected.status is not was:
             expected.decider = who
 
@@ -181,8 +187,7 @@ class DeskMachine(RuleBasedStateMachine):
             recent = now <= expected.claimed_at + REPEAT_CLAIM_WITHIN * SECOND
             becomes = Status.EXECUTING if recent and not self.is_stopped else None
         elif expected.status is Status.APPROVED and digest == "right":
-            current = expected.policy == self.office.desk.policy.version
-            becomes = Status.EXECUTING if current else Status.STALE
+            becomes = Status.EXECUTING
         was = expected.status
         sent = None if digest == "right" else "another-digest"
         deed = self.office.claim
@@ -268,8 +273,15 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule()
     def change_policy(self) -> None:
-        """From now on another version of the policy counts."""
+        """From now on another version of the policy counts, and the timer looks."""
         self.office.change_policy()
+        self.outdate()
+
+    def outdate(self) -> None:
+        """What the timer does after a change."""
+        assert self.office.outdate() is None
+        for expected in self.known.values():
+            expected.outdate(self.office.desk.policy.version)
 
     def see(self, record: Record) -> None:
         """Its requester was told how it stands."""

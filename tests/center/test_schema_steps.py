@@ -25,6 +25,8 @@ def turned_back(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as raw:
         raw.execute("DROP TABLE audit_nodes")
         raw.execute("DROP TABLE kill_switches")
+        raw.execute("DROP TABLE policies")
+        raw.execute("DROP TABLE policies_in_force")
         raw.execute("DROP INDEX actions_by_requester_and_status")
         raw.execute("CREATE INDEX actions_by_requester ON actions (requester, id)")
         raw.execute("DROP INDEX denied_calls")

@@ -17,7 +17,7 @@ from tests.servers import Api, Running, center_process, running_center
 from clearance.center import trail
 from clearance.center.records import Entry
 from clearance.center.service import Center
-from clearance.center.store.base import Tx
+from clearance.center.store.base import Tx, Use
 from clearance.cli import heads
 from clearance.cli.commands import cli
 from clearance.witness import Head
@@ -55,7 +55,7 @@ def tamper(database: Path, statement: str) -> None:
 
 
 def known_heads(database: Path) -> list[Head]:
-    center = Center.open(database)
+    center = Center.open(database, use=Use.READ)
     found = heads_of(trail.pages(center))
     center.close()
     return found

@@ -35,11 +35,11 @@ def test_what_a_running_center_holds_is_backed_up_restored_and_served_again(tmp_
     with center_process(tmp_path / "center.db") as center, Api(center.url, center.key("user")) as agent:
         ids = [agent.submit()["id"] for _ in range(3)]
         found = run("center", "backup", str(tmp_path / "copy.db"), "--database", str(tmp_path / "center.db"))
-        assert f"Backed up to {tmp_path / 'copy.db'}: 4 audit entries, verified; head " in found.output
+        assert f"Backed up to {tmp_path / 'copy.db'}: 5 audit entries, verified; head " in found.output
         key = center.key("user")
         agent.submit()
     found = run("center", "restore", str(tmp_path / "copy.db"), "--database", str(tmp_path / "new.db"))
-    assert f"Restored to {tmp_path / 'new.db'}: 4 audit entries, verified; head " in found.output
+    assert f"Restored to {tmp_path / 'new.db'}: 5 audit entries, verified; head " in found.output
     assert "Approvals that nobody had claimed, now revoked: 0" in found.output
 
     with center_process(tmp_path / "new.db") as center:

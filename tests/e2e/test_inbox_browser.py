@@ -549,6 +549,20 @@ def test_an_approver_changes_the_amount_and_just_that_runs(desktop: Desktop, run
     expect(desktop.page.locator(".changed del")).to_contain_text("49.90")
 
 
+# The policy
+
+
+def test_a_reload_of_the_policy_appears_on_an_open_page_by_itself(running: Running, desktop: Desktop) -> None:
+    desktop.sign_in()
+    line = desktop.page.locator("#policy")
+    expect(line).to_have_text("Policy built-in-1.", use_inner_text=True)
+
+    running.center.rollout.begin()
+
+    expect(line).to_contain_text("Policy built-in-1 is in force since")
+    expect(line).to_contain_text("put there by the start of a Center.")
+
+
 # The kill switch, and who only reads
 
 

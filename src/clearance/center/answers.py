@@ -273,6 +273,35 @@ class Stopped(TypedDict):
     switches: NotRequired[list[Switch]]
 
 
+@with_config(WHOLE)
+class PolicyVersion(TypedDict):
+    """A policy came in force."""
+
+    version: str
+    since: Time
+    by: str
+
+
+@with_config(WHOLE)
+class Policy(TypedDict):
+    """A policy as it was written, and when it last came in force; ``in_use`` is what this Center judges by."""
+
+    version: str
+    format: str
+    text: str
+    since: Time | None
+    by: str | None
+    in_use: str
+
+
+@with_config(WHOLE)
+class Reloaded(PolicyVersion):
+    """What came of a reload; ``before`` is the version that was in force, if any was."""
+
+    changed: bool
+    before: str | None
+
+
 class Entry(TypedDict):
     """An entry of the audit trail."""
 

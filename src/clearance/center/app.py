@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from clearance.center import administration, api, openapi, telling
+from clearance.center import administration, api, openapi, policy_routes, telling
 from clearance.center.inbox import pages
 from clearance.center.limits import BODY_WITHIN, Headers, Limits
 from clearance.center.records import (
@@ -51,7 +51,12 @@ async def described(_request: Request) -> Response:
     return JSONResponse(openapi.document())
 
 
-API_ROUTES = [*api.ROUTES, *administration.ROUTES, Route(openapi.PATH, described, methods=["GET"])]
+API_ROUTES = [
+    *api.ROUTES,
+    *administration.ROUTES,
+    *policy_routes.ROUTES,
+    Route(openapi.PATH, described, methods=["GET"]),
+]
 """Every route that programs use; the others are the inbox's."""
 
 

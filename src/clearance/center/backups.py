@@ -101,7 +101,7 @@ def _check(file: Path, report: Report) -> None:
 def _reopened(file: Path, part: Path, report: Report) -> int:
     """Bring the copy forward, take back what may have been used since, and say in its trail what was done."""
     copies.leave_room(part)
-    with closing(Center.open(part)) as center:
+    with closing(Center(databases.open_store(part))) as center:
         _check(file, trail.verify(center))  # and that every action stands as the trail says
 
         def note(tx: Tx) -> int:

@@ -43,7 +43,7 @@ PENDING_RETRY_AFTER = 5.0
 REMEMBER_DENIALS = 60.0
 """Seconds for which a call that a person refused is refused again, if the same requester asks for the same."""
 HALTED_AT_ONCE = 200
-"""Approvals that the timer holds against the kill switches at a time."""
+"""Approvals that the timer holds against the kill switches, or a new policy, at a time."""
 MOST_TOLD = 100
 """Actions that one wait for many answers at most; the others are told at the next."""
 MEMORY = "memory"
@@ -69,8 +69,7 @@ class Desk(Approvals):
         max_pending: int = MAX_PENDING,
         remember_denials: float = REMEMBER_DENIALS,
     ) -> None:
-        super().__init__(now)
-        self.policy: Policy = policy
+        super().__init__(policy, now)
         self.max_pending: int = max_pending
         self.remember_denials: float = remember_denials
 
@@ -140,7 +139,10 @@ class Desk(Approvals):
         Raises:
             Conflict: anything else.
         """
-        record = self._settled(tx, self._own(tx, who, action_id))
+        found = self._own(tx, who, action_id)
+        record = self._settled(tx, found)
+        if record.status is Status.STALE and found.status is Status.APPROVED:
+            return record  # Not raised as well: the move is the entry that tells of it, and its status refuses.
         is_repeat = record.nonce == nonce and record.edited_digest == edited_digest
         if record.status is Status.EXECUTING and is_repeat and self._is_recent(record):
             if self._is_stopped(tx, record):
@@ -154,9 +156,8 @@ class Desk(Approvals):
         if bool(record.edits) != (edited_digest is not None) or edited_digest == digest:
             refusal = Conflict("The approver changed parameters; the claim must be for the call with them", record)
             raise self._refused(tx, who, record, Event.CLAIM, refusal)
-        if record.policy_version != self.policy.version:
-            # Not raised as well: the move is the entry that tells of it, and the status of the record refuses.
-            return self._move(tx, record, Event.OUTDATE, who.id, reason="The policy changed after the approval")
+        if record.policy_version != self.policy.version:  # another Center's, which this one does not know
+            return self._outdated(tx, record)
         return self._claimed(tx, record, who, nonce, edited_digest)
 
     def report(self, tx: Tx, who: Principal, action_id: int, nonce: str, outcome: Outcome) -> Record:
@@ -202,6 +203,16 @@ class Desk(Approvals):
             for record in tx.actions(statuses=[Status.APPROVED], limit=HALTED_AT_ONCE):
                 self._settled(tx, record)
         return tx.next_deadline()
+
+    def outdate(self, tx: Tx, after: int) -> int | None:
+        """Look at some approvals, from behind action ``after`` on: the policy was changed.
+
+        Returns the last one that was looked at; None when there are no more.
+        """
+        approved = tx.actions(statuses=[Status.APPROVED], oldest_first=True, after=after, limit=HALTED_AT_ONCE)
+        for record in approved:
+            self._settled(tx, record)
+        return approved[-1].id if len(approved) == HALTED_AT_ONCE else None
 
     def list(
         self, tx: Tx, who: Principal, *, status: Status | None = None, limit: int = 50, offset: int = 0

@@ -12,6 +12,7 @@ from typing import Any
 
 from clearance import lifecycle
 from clearance.center import switches
+from clearance.center.policy import Policy
 from clearance.center.records import Conflict, DeskError, Entry, Forbidden, KillSwitch, NotFound, Principal, Record
 from clearance.center.refusals import REFUSED, audited
 from clearance.center.store.base import Tx
@@ -26,10 +27,12 @@ class Moves:
     """What the desk, its approvers and time do to an action.
 
     Args:
+        policy: what is in force at this Center.
         now: the Center's clock, in microseconds since 1970.
     """
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, policy: Policy, now: Callable[[], int]) -> None:
+        self.policy: Policy = policy
         self.now: Callable[[], int] = now
 
     def _find(self, tx: Tx, who: Principal, action_id: int) -> Record:
@@ -59,6 +62,8 @@ class Moves:
                 return self._move(tx, record, event, "clock", reason="approval lapsed", reason_code="lapsed")
             case Status.APPROVED if (switch := switches.stopping(tx, record)) is not None:
                 return self._halted(tx, record, switch)
+            case Status.APPROVED if record.policy_version != self._version_in_force(tx):
+                return self._outdated(tx, record)
             case Status.EXECUTING if record.run_until is not None and now >= record.run_until:
                 return self._move(tx, record, Event.LOSE, "clock")
             case _:
@@ -115,6 +120,18 @@ class Moves:
         if record.approval_read and not record.claims:
             return self._move(tx, record, Event.LOSE, actor, reason=reason, reason_code=code)
         return self._decided(tx, record, Event.REVOKE, actor, name, reason, code, channel)
+
+    def _version_in_force(self, tx: Tx) -> str:
+        """The policy that counts: of several Centers on one database, that of the one where it was changed last."""
+        found = tx.policy_in_force()
+        return self.policy.version if found is None else found.version
+
+    def _outdated(self, tx: Tx, record: Record) -> Record:
+        """An approval that another policy than the one in force was behind."""
+        reason = "The policy changed after the approval"
+        # Who never claims and had read the approval may have run it; nobody can say that it did not.
+        event = Event.LOSE if record.approval_read and not record.claims else Event.OUTDATE
+        return self._move(tx, record, event, "policy", reason=reason, reason_code="stale")
 
     def _require(self, tx: Tx, who: Principal, record: Record, event: Event, word: str = REFUSED) -> None:
         try:

@@ -49,6 +49,7 @@ PARAMETERS: Mapping[str, dict[str, Json]] = {
     "ids": _query("ids", {"type": "string", "pattern": "^[0-9]{1,18}(,[0-9]{1,18})*$"}, required=True),
     "entries": _query("entries", _count(_LONGEST_ID)),
     "until": _query("until", _count(_LONGEST_ID)),
+    "version": _query("version", {"type": "string", "minLength": 1}),
     "agent_id": _query("agent_id", {"type": "string", "maxLength": 200}),
     "prefer": {
         "name": "Prefer",
@@ -130,6 +131,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/api/v1/kill-switch"): Operation(
         "Stop everything, one agent or one tool", answers.Switch, administering.SwitchBody, refusals=(403, 409)
     ),
+    ("GET", "/api/v1/policy"): Operation(
+        "The policy in force, or one that was", answers.Policy, parameters=("version",), refusals=(403, 404)
+    ),
+    ("GET", "/api/v1/policy/versions"): Operation(
+        "Which policies came in force when, newest first", list[answers.PolicyVersion], refusals=(403,)
+    ),
+    ("POST", "/api/v1/policy/reload"): Operation("Read the policy file again", answers.Reloaded, refusals=(403, 409)),
     ("GET", "/api/audit/logs"): Operation(
         "The audit trail, newest first", answers.Logs, parameters=("limit", "offset"), refusals=(403,)
     ),

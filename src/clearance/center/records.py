@@ -16,8 +16,8 @@ from clearance.quick import quick
 class Role(StrEnum):
     """What a key may do.
 
-    ``user``: ask, and see its own. ``admin``: see all, and decide. ``super_admin``: also make and revoke keys, and use
-    the kill switch. ``auditor``: see all and the keys, ask and change nothing.
+    ``user``: ask, and see its own. ``admin``: see all, and decide. ``super_admin``: also make and revoke keys, use the
+    kill switch, and reload the policy. ``auditor``: see all and the keys, ask and change nothing.
     """
 
     USER = "user"
@@ -61,7 +61,7 @@ class Principal:
 
     @property
     def may_manage(self) -> bool:
-        """May this principal make and revoke keys, and use the kill switch?"""
+        """May this principal make and revoke keys, use the kill switch, and reload the policy?"""
         return self.role in MANAGERS
 
     @property
@@ -268,6 +268,26 @@ class KillSwitch:
         """Does it stop this action: now, or since before an approval that it has outlived?"""
         outlived = record.decided_at is not None and record.decided_at <= self.activated_at
         return (self.is_on or outlived) and self.covers(record)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPolicy:
+    """A policy as it was written. ``format`` is ``toml``, or another that is read."""
+
+    version: str
+    format: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A policy came in force: which, when, and who put it there. ``entry`` is that of the audit trail."""
+
+    entry: int
+    version: str
+    at: int
+    author: str
+    author_name: str
 
 
 def _shown(action: Action) -> list[Any]:

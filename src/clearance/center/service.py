@@ -31,6 +31,7 @@ from clearance.center.records import (
     Session,
     StoreUnavailable,
 )
+from clearance.center.rollout import Look, Rollout
 from clearance.center.signing import SigningKey
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
@@ -57,6 +58,7 @@ class Center:
         rate: requests a second that one key may send over HTTP; 0 for no limit.
         max_pending: actions of one key that may wait for a decision at once.
         remember_denials: seconds for which a call that a person refused is refused again; 0 for not at all.
+        policy_file: where the policy was read from, to be read again when it is reloaded.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class Center:
         rate: float = RATE,
         max_pending: int = MAX_PENDING,
         remember_denials: float = REMEMBER_DENIALS,
+        policy_file: Path | None = None,
     ) -> None:
         self.store = store
         self.signing_key: SigningKey = signing_key or SigningKey(None)
         now = now or Clock(not_before=store.submit(trail.last_time).result())
         self.desk: Desk = Desk(policy or policies.built_in(), now, max_pending, remember_denials)
+        self.rollout: Rollout = Rollout(store, self.desk, policy_file)
         self.bell: Bell = Bell()
         self.rates: Rates = Rates(rate)
         store.on_change = self.bell.ring
@@ -92,7 +96,8 @@ class Center:
     ) -> Center:
         """A Center on a SQLite file, which is made if there is none, or on a database at ``postgresql://...``.
 
-        Only one Center serves from a file; on PostgreSQL there may be several.
+        Only one Center serves from a file; on PostgreSQL there may be several. One that serves puts its policy in
+        force: if it is another than before, approvals that were not claimed are void.
 
         ``signing_key`` is the file with the key for receipts, made when it is first needed; default: the database's
         name with ``.key`` behind it. For the limits see `Center`.
@@ -100,17 +105,28 @@ class Center:
         Raises:
             DatabaseRefused: the database cannot be used so.
             PolicyError: the policy cannot be used.
+            StoreUnavailable: it could not be kept that the policy is another than before.
         """
-        policy = policies.load(Path(policy_file)) if policy_file is not None else policies.built_in()
+        file = Path(policy_file) if policy_file is not None else None
+        policy = policies.load(file) if file is not None else policies.built_in()
         key = SigningKey(Path(signing_key) if signing_key is not None else signing.beside(database))
-        return cls(
+        center = cls(
             open_store(database, use),
             policy,
             signing_key=key,
             rate=rate,
             max_pending=max_pending,
             remember_denials=remember_denials,
+            policy_file=file,
         )
+        # Where the trail is damaged nothing can be kept, so nothing will be decided either; but all can be looked at.
+        if use is Use.SERVE and center.store.head is not None:
+            try:
+                center.rollout.begin()
+            except BaseException:
+                center.close()
+                raise
+        return center
 
     def close(self) -> None:
         """Answer whoever waits, finish what was taken in, close the store."""
@@ -248,10 +264,14 @@ class Center:
     async def _sweep(self) -> None:
         while True:
             try:
-                await self.ado(self.desk.sweep)
+                self.rollout.note(await self.ado(self._look))
             except StoreUnavailable as error:
                 log.error("Overdue actions could not be closed: %s", error)  # noqa: TRY400 - the cause is in it
             await asyncio.sleep(SWEEP_EVERY)
+
+    def _look(self, tx: Tx) -> Look:
+        self.desk.sweep(tx)
+        return self.rollout.look(tx)
 
 
 async def rung_within(rung: Future[None], seconds: float) -> None:

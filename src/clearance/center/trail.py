@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from clearance import lifecycle
 from clearance.center import audit
 from clearance.center.audit import DAMAGED, Link, Report
+from clearance.center.policy_trail import PolicyTrail
 from clearance.center.records import BY_A_PERSON, StoreUnavailable
 from clearance.center.store.base import Life, Tx
 from clearance.lifecycle import Event
@@ -110,12 +111,14 @@ def pages(center: Worker, after: int = 0) -> Iterator[Link]:
 
 
 def verify(center: Worker, heads: Iterable[Head] = ()) -> Report:
-    """Verify the whole trail, what is kept of its tree, and that every action stands as the trail says.
+    """Verify the whole trail, what is kept of its tree, and that every action and policy stands as the trail says.
 
     The Center may go on writing meanwhile.
     """
-    report = audit.verify(pages(center), heads, _kept_nodes(center))
+    policies = PolicyTrail()
+    report = audit.verify(policies.noting(pages(center)), heads, _kept_nodes(center))
     problem = report.problem or center.do(_problem_of_count) or _problem_of_lives(center)
+    problem = problem or center.do(lambda tx: policies.problem(tx, report.entries))
     return Report(report.entries, report.head, problem)
 
 

@@ -12,6 +12,7 @@ import click
 from clearance.center import audit as chain
 from clearance.center import trail
 from clearance.center.audit import Link, Report
+from clearance.center.records import InForce
 from clearance.center.store.base import Use
 from clearance.center.visible import plain
 from clearance.cli import heads
@@ -37,13 +38,13 @@ def verify_audit(database: str | None, exported: str | None, heads_file: str | N
     if (database is None) == (exported is None):
         raise click.UsageError("Give --database or --exported.")
     known = heads.read(heads_file) if heads_file is not None else []
-    report = _verified(database, exported, known)
+    report, policy = _verified(database, exported, known)
     if report.problem:
         say(asdict(report), f"BROKEN after {report.entries} entries: {plain(report.problem)}", as_json=as_json)
         sys.exit(1)
     against = f", {len(known)} known heads among them" if known else ""
     line = heads.line_of(Head(report.entries, report.head))
-    say(asdict(report), f"Verified {report.entries} entries{against}; head {line}", as_json=as_json)
+    say(asdict(report), f"Verified {report.entries} entries{against}; head {line}{policy}", as_json=as_json)
 
 
 @audit.command("export")
@@ -57,11 +58,20 @@ def export_audit(database: str, after: int) -> None:
             click.echo(chain.line_of(link))
 
 
-def _verified(database: str | None, exported: str | None, known: list[Head]) -> Report:
-    if database is not None:
-        with opened(database, Use.READ) as center:
-            return trail.verify(center, known)
-    return chain.verify(_links(Path(exported or "")), known)
+def _verified(database: str | None, exported: str | None, known: list[Head]) -> tuple[Report, str]:
+    """How the trail stands; and, where the database is, what it tells of the policy."""
+    if database is None:
+        return chain.verify(_links(Path(exported or "")), known), ""
+    with opened(database, Use.READ) as center:
+        report = trail.verify(center, known)
+        changes = center.do(lambda tx: tx.policies_in_force(up_to=report.entries))
+    return report, _policy_line(changes) if changes else ""
+
+
+def _policy_line(changes: list[InForce]) -> str:
+    newest, times = changes[0], "once" if len(changes) == 1 else f"{len(changes)} times"
+    told = f"Policy {newest.version} is in force since entry {newest.entry}, put there by {newest.author_name}"
+    return f"\n{plain(told)}; a policy came in force {times}, each kept as it was"
 
 
 def _links(file: Path) -> Iterator[Link]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import auditing, deciding, guarding, heads, keeping, keys, receipting, serving, stopping
+from clearance.cli import auditing, deciding, guarding, heads, keeping, keys, policies, receipting, serving, stopping
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -27,6 +27,7 @@ COMMANDS = (
     guarding.guards,
     serving.serve_center,
     keys.keys,
+    policies.policy,
     auditing.audit,
     receipting.receipt,
 )

@@ -5,15 +5,19 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from clearance._version import __version__
 from clearance.center.desk import MAX_PENDING, REMEMBER_DENIALS
+from clearance.center.policy import PolicyError
 from clearance.center.rates import RATE
+from clearance.center.records import DeskError, StoreUnavailable
+from clearance.center.rollout import BY_SIGNAL
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center
 from clearance.center.store.base import Use
@@ -29,6 +33,23 @@ def sigterm_is_an_exit() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def sighup_reloads(center: Center) -> Iterator[None]:
+    """On SIGHUP, read the policy file again, and go on."""
+
+    def reload() -> None:
+        with suppress(PolicyError, DeskError, StoreUnavailable):  # the log has it
+            click.echo(str(center.rollout.reload(lambda _tx: BY_SIGNAL)))
+            sys.stdout.flush()
+
+    # In a thread: the one that was interrupted here is to go on serving.
+    before = signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload, name="clearance-reload").start())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @click.group("center", invoke_without_command=True)
@@ -95,7 +116,8 @@ def serve_center(
         if not _has_approver(center):
             click.echo(f"No approver yet: clearance keys create --role admin --database {shlex.quote(shown(database))}")
         sys.stdout.flush()
-        server.serve()
+        with sighup_reloads(center):
+            server.serve()
 
 
 def _has_approver(center: Center) -> bool:

@@ -293,11 +293,17 @@ def _fault(status: int, headers: Mapping[str, str], body: bytes) -> Authorizatio
     )
 
 
-def _detail(body: bytes) -> str:
-    """The server's own sentence, if it gave one; its text is data, so it is quoted and cut."""
+def detail(body: bytes) -> str | None:
+    """The server's own sentence about a refusal, if it gave one; its text is data."""
     try:
         value: Json | Any = strictjson.read(body)
     except strictjson.NotJson:
-        return ""
-    detail = value.get("detail") if isinstance(value, dict) else None
-    return f": {detail[:300]!r}" if isinstance(detail, str) and detail else ""
+        return None
+    found = value.get("detail") if isinstance(value, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def _detail(body: bytes) -> str:
+    """The same, quoted and cut."""
+    found = detail(body)
+    return f": {found[:300]!r}" if found else ""

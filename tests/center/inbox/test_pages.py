@@ -19,6 +19,7 @@ from tests.servers import PATIENCE, Running, running_center
 
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.inbox import doors, pages
+from clearance.center.policy import Policy
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.service import SESSION_FOR, SIGN_IN_FOR
 from clearance.models import Action, CodeIdentity, Outcome, Status
@@ -647,6 +648,20 @@ def test_a_rules_decision_is_told_by_the_rules_name(running: Running, inbox: Bro
     ask(running, an_action(action_type="customer.drop"))
 
     assert "Denied by policy rule deny-drop did not run" in words(inbox.get("/"))
+
+
+def test_the_inbox_says_which_policy_is_in_force_since_when_and_by_whom(
+    running: Running, clock: Clock, inbox: Browser
+) -> None:
+    assert "Policy built-in-1 ." in words(inbox.get("/"))
+
+    running.center.rollout.begin()
+
+    assert "Policy built-in-1 is in force since 2023-11-14 22:13 UTC, put there by the start of a Center." in words(
+        inbox.get("/")
+    )
+    running.center.desk.policy = Policy(version="another")
+    assert "This Center still judges by another: reload it with the same file." in words(inbox.get("/"))
 
 
 def test_an_overdue_request_is_not_offered(running: Running, clock: Clock, inbox: Browser) -> None:

@@ -22,9 +22,19 @@ from clearance.center.edits import parsed
 from clearance.center.inbox import doors, rendering, static_files
 from clearance.center.inbox.cards import LEVELS, Card
 from clearance.center.moves import SECOND
-from clearance.center.records import DeskError, Invalid, KillSwitch, NotAuthenticated, Record, Session, StoreUnavailable
+from clearance.center.records import (
+    DeskError,
+    InForce,
+    Invalid,
+    KillSwitch,
+    NotAuthenticated,
+    Record,
+    Session,
+    StoreUnavailable,
+)
 from clearance.center.service import rung_within
 from clearance.center.store.base import Tx
+from clearance.center.telling import time_of
 from clearance.models import Json, Status
 
 MOST_WAITING = 100
@@ -260,6 +270,13 @@ class Listed:
     waiting: list[Card]
     recent: list[Card]
     switches: list[KillSwitch]
+    policy: InForce | None
+    used_policy: str
+
+    @property
+    def policy_since(self) -> str:
+        """When the policy came in force."""
+        return f"{time_of(self.policy.at):%Y-%m-%d %H:%M} UTC" if self.policy is not None else ""
 
     @property
     def count(self) -> str:
@@ -288,7 +305,8 @@ async def _listed(request: Request) -> Mapping[str, object]:
         newest = [Card(record, who, now) for record in tx.actions(statuses=DECIDED, limit=LOOKED_THROUGH)]
         newest.sort(key=lambda card: card.decided.milliseconds, reverse=True)
         cards = [Card(record, who, now, alike) for record, alike in _coalesced(waiting)]
-        return Listed(session, now, cards, newest[:MOST_RECENT], switches.on(tx))
+        recent, used = newest[:MOST_RECENT], center.desk.policy.version
+        return Listed(session, now, cards, recent, switches.on(tx), tx.policy_in_force(), used)
 
     listed = await doors.as_reader(request, read)
     return {"session": listed.session, "listed": listed, "switches": listed.switches}

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from clearance.center.audit import Link
-from clearance.center.records import Entry, KeyRecord, KillSwitch, Principal, Record, Session
+from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.models import Status
 from clearance.witness import Head
 
@@ -103,8 +103,8 @@ class Tx(Protocol):
         """The earliest time at which an action will be overdue."""
         ...
 
-    def append(self, entry: Entry) -> None:
-        """Append to the audit trail."""
+    def append(self, entry: Entry) -> int:
+        """Append to the audit trail; returns the entry's number."""
         ...
 
     def audit(self, *, after: int = 0, limit: int | None = None) -> Iterator[Link]:
@@ -164,6 +164,26 @@ class Tx(Protocol):
 
     def drop_switch(self, switch: KillSwitch) -> None:
         """Forget a kill switch."""
+        ...
+
+    def policy_in_force(self) -> InForce | None:
+        """What came in force last; None before a Center has served from this database."""
+        ...
+
+    def policies_in_force(self, *, limit: int | None = None, up_to: int | None = None) -> list[InForce]:
+        """All that came in force, newest first; with ``up_to``, up to that entry of the audit trail."""
+        ...
+
+    def put_in_force(self, change: InForce) -> None:
+        """Keep that a policy came in force."""
+        ...
+
+    def policy(self, version: str) -> KeptPolicy | None:
+        """A policy that was in force, or None."""
+        ...
+
+    def keep_policy(self, policy: KeptPolicy) -> None:
+        """Keep a policy whose version was never in force."""
         ...
 
     def add_sign_in(self, token_digest: str, principal: Principal, expires_at: int) -> None:

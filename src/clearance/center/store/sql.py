@@ -15,6 +15,8 @@ from clearance.center.audit import DAMAGED, Link
 from clearance.center.records import (
     Conflict,
     Entry,
+    InForce,
+    KeptPolicy,
     KeyRecord,
     KillSwitch,
     Principal,
@@ -42,6 +44,7 @@ class SqlTx:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._switches: list[KillSwitch] | None = None
+        self._in_force: list[InForce] | None = None
         self.changed: set[int] = set()
         self.appended: dict[int, bytes] = {}
 
@@ -120,7 +123,7 @@ class SqlTx:
         earliest: int | None = _NEXT_DEADLINE.first(self._connection)[0]
         return earliest
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: Entry) -> int:
         """See `Tx`."""
         last = _NEWEST_ENTRY.first(self._connection)
         seq, before = (last.seq + 1, last.hash) if last else (1, audit.GENESIS)
@@ -129,6 +132,7 @@ class SqlTx:
         self.appended[seq] = leaf(body.encode())
         if seq % TILE == 0:
             self._keep_nodes(seq)
+        return seq
 
     def _keep_nodes(self, entries: int) -> None:
         """Keep the nodes that became complete with this entry, so that a proof need not read all entries."""
@@ -233,6 +237,35 @@ class SqlTx:
         self._connection.execute(tables.kill_switches.delete().where(same))
         self._switches = None
 
+    def policy_in_force(self) -> InForce | None:
+        """See `Tx`. Read once a transaction: every approval that is looked at asks for it."""
+        if self._in_force is None:
+            found = _IN_FORCE.first(self._connection)
+            self._in_force = [InForce(**found._asdict())] if found else []
+        return self._in_force[0] if self._in_force else None
+
+    def policies_in_force(self, *, limit: int | None = None, up_to: int | None = None) -> list[InForce]:
+        """See `Tx`."""
+        query = select(tables.policies_in_force).order_by(tables.policies_in_force.c.entry.desc()).limit(limit)
+        if up_to is not None:
+            query = query.where(tables.policies_in_force.c.entry <= up_to)
+        return [InForce(**row._asdict()) for row in self._connection.execute(query)]
+
+    def put_in_force(self, change: InForce) -> None:
+        """See `Tx`."""
+        self._connection.execute(tables.policies_in_force.insert().values(asdict(change)))
+        self._in_force = None
+        self.changed.add(0)
+
+    def policy(self, version: str) -> KeptPolicy | None:
+        """See `Tx`."""
+        found = _POLICY.first(self._connection, wanted=version)
+        return KeptPolicy(**found._asdict()) if found else None
+
+    def keep_policy(self, policy: KeptPolicy) -> None:
+        """See `Tx`."""
+        self._connection.execute(tables.policies.insert().values(asdict(policy)))
+
     def add_sign_in(self, token_digest: str, principal: Principal, expires_at: int) -> None:
         """See `Tx`."""
         values = {"digest": token_digest, "expires_at": expires_at, "used": False, **_principal_values(principal)}
@@ -302,6 +335,8 @@ _NEWEST_ENTRY = Prepared(select(tables.audit.c.seq, tables.audit.c.hash).order_b
 _APPEND = Prepared(tables.audit.insert())
 _KEY = Prepared(select(tables.keys).where(tables.keys.c.id == bindparam("wanted")))
 _SWITCHES = Prepared(select(tables.kill_switches).order_by(tables.kill_switches.c.activated_at.desc()))
+_IN_FORCE = Prepared(select(tables.policies_in_force).order_by(tables.policies_in_force.c.entry.desc()).limit(1))
+_POLICY = Prepared(select(tables.policies).where(tables.policies.c.version == bindparam("wanted")))
 _PENDING_OF = Prepared(
     select(func.count().label("pending"))
     .select_from(tables.actions)

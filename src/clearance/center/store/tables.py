@@ -29,7 +29,7 @@ from clearance.center.records import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -124,6 +124,26 @@ kill_switches: Table = Table(
     Column("activated_by_name", String(200), nullable=False),
 )
 
+policies: Table = Table(
+    "policies",
+    metadata,
+    Column("version", String(64), primary_key=True),
+    Column("format", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+)
+"""Every policy that was ever in force, as it was written."""
+
+policies_in_force: Table = Table(
+    "policies_in_force",
+    metadata,
+    Column("entry", NUMBER, primary_key=True, autoincrement=False),  # of the audit trail, that tells of it
+    Column("version", String(64), nullable=False),
+    Column("at", NUMBER, nullable=False),
+    Column("author", String(16), nullable=False),
+    Column("author_name", String(200), nullable=False),
+)
+"""Which of them came in force when; the newest is."""
+
 own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
 
 # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
@@ -190,6 +210,12 @@ def _fourth(connection: Connection) -> None:
     denied_calls.create(connection, checkfirst=True)
 
 
+def _fifth(connection: Connection) -> None:
+    """The policies; in a new database step 1 made room."""
+    policies.create(connection, checkfirst=True)
+    policies_in_force.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
@@ -197,7 +223,7 @@ def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
             connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth}
+STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:

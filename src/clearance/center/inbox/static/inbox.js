@@ -91,7 +91,7 @@ function merge(fresh) {
   if (find("[aria-busy=true]") === null) { // else some of them may be this approver's own decision
     for (const card of known.values()) close(card, "Decided elsewhere, or over. What came of it stands below.");
   }
-  for (const part of ["stopped", "count", "levels", "bulk", "recent"]) {
+  for (const part of ["stopped", "count", "levels", "bulk", "recent", "policy"]) {
     const old = find(`#${part}`), now = find(`#${part}`, fresh);
     if (!isBusy(old) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
   }
