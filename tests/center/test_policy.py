@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.helpers import an_action
 
-from clearance.center import risk
 from clearance.center.policy import Effect, Policy, PolicyError, Rule, Verdict, load
 from clearance.center.records import Stage
+from clearance.center.risk import RiskModel
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -49,7 +49,7 @@ def test_the_built_in_policy_clears_reading_asks_for_the_rest_and_never_drops(
 @given(st.integers(-1, 100), st.text(max_size=40))
 def test_without_a_matching_rule_the_score_alone_decides_between_clearing_and_asking(limit: int, kind: str) -> None:
     action = an_action(action_type=kind)
-    score, level, factors = risk.assess(action)
+    score, level, factors = RiskModel().assess(action)
 
     verdict = Policy(rules=(), clear_up_to=limit).judge(action)
 

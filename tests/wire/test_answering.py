@@ -239,6 +239,8 @@ def test_an_answer_to_a_submit_names_every_field_of_the_contract() -> None:
         rules=["risk-ask"],
         clear_up_to=30,
         milliseconds=3,
+        nist_control="AC-3",
+        mitre_tactic=None,
     )
 
     contract = """

@@ -26,11 +26,12 @@ from clearance.center.records import (
     Record,
     Submission,
     TooMany,
+    call_of,
 )
 from clearance.center.refusals import ALARM
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
-from clearance.models import Outcome, Status
+from clearance.models import Action, Outcome, Status
 
 RUN_FOR = 3600.0
 """Seconds after a claim until an action without an outcome counts as unknown."""
@@ -88,8 +89,9 @@ class Desk(Approvals):
             raise Forbidden("This key reads; it may not ask")
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
             return self._again(tx, known, intake.fingerprint(submission))
-        now, verdict = self.now(), self.policy.judge(submission.action)
-        record = tx.add_action(intake.record_of(who, submission, verdict, now, self.policy.version))
+        now, is_new, new_call = self.now(), *self._novelty(tx, who, submission.action)
+        verdict = self.policy.judge(submission.action, at=now, is_new=is_new)
+        record = tx.add_action(intake.record_of(who, submission, verdict, now, self.policy.version, new_call))
         tx.append(Entry(now, "submit", who.id, record.id, Status.PENDING, intake.facts(record)))
         if (switch := switches.stopping(tx, record)) is not None:
             return self._halted(tx, record, switch)
@@ -220,6 +222,13 @@ class Desk(Approvals):
         if record.status is Status.EXECUTING and self._is_stopped(tx, record):
             return replace(record, nonce=None)  # without its nonce nobody takes it for leave to run
         return self._mark_read(tx, record)
+
+    def _novelty(self, tx: Tx, who: Principal, action: Action) -> tuple[bool | None, str | None]:
+        """Was this requester never cleared for this very call? And the call, if so. None where it counts nothing."""
+        if not self.policy.risk.novelty:
+            return None, None
+        call = call_of(action)
+        return (False, None) if tx.was_cleared(who.id, call) else (True, call)
 
     def _held(self, tx: Tx, record: Record) -> Record:
         """A new action that waits for a person: unless one has just refused the same, or too many do."""

@@ -22,7 +22,9 @@ def fingerprint(submission: Submission) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=fields_of).encode()).hexdigest()
 
 
-def record_of(who: Principal, submission: Submission, verdict: Verdict, now: int, policy_version: str) -> Record:
+def record_of(
+    who: Principal, submission: Submission, verdict: Verdict, now: int, policy_version: str, new_call: str | None = None
+) -> Record:
     """A new action, pending.
 
     Raises:
@@ -49,6 +51,9 @@ def record_of(who: Principal, submission: Submission, verdict: Verdict, now: int
         requester_owner=who.owner,
         stages=verdict.stages,
         escalate_to=verdict.escalate_to,
+        new_call=new_call,
+        nist_control=submission.nist_control,
+        mitre_tactic=submission.mitre_tactic,
     )
 
 

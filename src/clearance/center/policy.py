@@ -16,8 +16,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from clearance.center import risk
 from clearance.center.records import Factor, Stage
+from clearance.center.risk import BUILT_IN, RiskModel
 from clearance.models import Action
 
 
@@ -84,10 +84,11 @@ class Policy:
     rules: tuple[Rule, ...] = _DEFAULT_RULES
     clear_up_to: int = 30
     version: str = "built-in-1"
+    risk: RiskModel = BUILT_IN
 
-    def judge(self, action: Action) -> Verdict:
-        """What happens to this action."""
-        score, level, factors = risk.assess(action)
+    def judge(self, action: Action, *, at: int | None = None, is_new: bool | None = None) -> Verdict:
+        """What happens to this action. ``at`` and ``is_new`` are told to `RiskModel.assess`."""
+        score, level, factors = self.risk.assess(action, at=at, is_new=is_new)
         matched = [rule for rule in self.rules if rule.matches(action)]
         if matched:
             rule = min(matched, key=lambda rule: _STRENGTH.index(rule.then))

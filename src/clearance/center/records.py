@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -90,6 +91,8 @@ class Submission:
     key: str | None
     nonce: str | None
     claims: bool
+    nist_control: str | None = None
+    mitre_tactic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,11 @@ class Record:
     escalate_to: tuple[str, ...] = ()
     """Who else may approve once it has waited for half its time, where a stage names its approvers."""
     escalated_at: int | None = None
+    new_call: str | None = None
+    """`call_of` its action, if this requester was never cleared for it before; None also where nobody looked."""
+    nist_control: str | None = None
+    """As the requester said."""
+    mitre_tactic: str | None = None
 
     def is_like(self, other: Record) -> bool:
         """Is it the same call of the same requester?
@@ -176,6 +184,14 @@ class Record:
         """
         mine, its = self.action, other.action
         return self.requester == other.requester and mine.digest != "" and _shown(mine) == _shown(its)
+
+    @property
+    def cleared_call(self) -> str | None:
+        """`call_of` its action, if its requester was cleared for it for the first time, and nothing came in between.
+
+        One that was taken back, or that may or may not have run, does not make the next one familiar.
+        """
+        return self.new_call if self.status in _CLEARED else None
 
     @property
     def escalates_at(self) -> int:
@@ -246,6 +262,14 @@ class KillSwitch:
         """Does it stop this action: now, or since before an approval that it has outlived?"""
         outlived = record.decided_at is not None and record.decided_at <= self.activated_at
         return (self.is_on or outlived) and self.covers(record)
+
+
+_CLEARED = frozenset({Status.APPROVED, Status.EXECUTING, Status.COMPLETED, Status.FAILED})
+
+
+def call_of(action: Action) -> str:
+    """What tells this call from every other of the same requester: 128 bits in hexadecimal digits."""
+    return hashlib.sha256(json.dumps(_shown(action)).encode()).hexdigest()[:32]
 
 
 def _shown(action: Action) -> list[Any]:
