@@ -14,6 +14,7 @@ from tests.helpers import an_action
 
 from clearance.center.risk import KINDS, Bands, Kind, RiskModel
 from clearance.center.risk.contents import LONGEST_NUMBER, MOST_ITEMS, MOST_NAMES
+from clearance.center.risk.labels import LABELS, Labels, labels_of
 from clearance.center.risk.signs import DAYS, LONGEST_SURROUNDINGS, MOST_FACTS
 from clearance.center.risk.wording import LONGEST_NAME
 from clearance.models import Action, Json
@@ -477,3 +478,27 @@ def test_weights_that_cannot_be_meant_are_refused(weights: dict[str, Any], says:
 def test_bands_that_do_not_rise_are_refused(edges: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="each above the one before"):
         Bands(*edges)
+
+
+# The names that catalogues have
+
+
+@pytest.mark.parametrize(
+    ("action_type", "labels"),
+    [
+        ("order.delete", Labels("AC-3", "TA0040")),
+        ("shell.run", Labels("AC-3", "TA0002")),
+        ("role.grant", Labels("AC-2", "TA0004")),
+        ("service.deploy", Labels("CM-5", None)),
+        ("payment.refund", Labels("AC-5", "TA0040")),
+        ("mail.send", Labels("AC-3", None)),
+        ("order.lookup", Labels("AC-3", None)),
+        ("quantum.frobnicate", Labels(None, None)),
+    ],
+)
+def test_a_kind_of_deed_has_a_control_and_a_tactic_where_that_is_true(action_type: str, labels: Labels) -> None:
+    assert labels_of(action_type) == labels
+
+
+def test_every_kind_that_is_built_in_has_its_line_in_the_table() -> None:
+    assert set(LABELS) == {kind.name for kind in KINDS}

@@ -187,11 +187,11 @@ class Record:
 
     @property
     def cleared_call(self) -> str | None:
-        """`call_of` its action, if its requester was cleared for it for the first time, and nothing came in between.
+        """`call_of` its action, if its requester was cleared for it for the first time, and as it was asked.
 
         One that was taken back, or that may or may not have run, does not make the next one familiar.
         """
-        return self.new_call if self.status in _CLEARED else None
+        return self.new_call if self.status in _CLEARED and not self.edits else None
 
     @property
     def escalates_at(self) -> int:
@@ -268,8 +268,15 @@ _CLEARED = frozenset({Status.APPROVED, Status.EXECUTING, Status.COMPLETED, Statu
 
 
 def call_of(action: Action) -> str:
-    """What tells this call from every other of the same requester: 128 bits in hexadecimal digits."""
-    return hashlib.sha256(json.dumps(_shown(action)).encode()).hexdigest()[:32]
+    """What tells this call from every other of the same requester: 128 bits in hexadecimal digits.
+
+    The digest alone would not do: it is only what a client says.
+    """
+    shown = [action.digest, action.agent_id, action.action_type, action.tool_name, action.resource]
+    return hashlib.sha256(_spell([*shown, dict(action.parameters)]).encode()).hexdigest()[:32]
+
+
+_spell = json.JSONEncoder(sort_keys=True).encode
 
 
 def _shown(action: Action) -> list[Any]:
