@@ -104,13 +104,12 @@ def _named(parameters: Mapping[str, Any], found: Contents) -> Iterator[tuple[str
     waiting: list[Any] = [parameters]
     for container in waiting:  # it grows on the way
         if isinstance(container, Mapping):
-            for name, value in container.items():
-                yield name, value
-                if isinstance(value, (dict, list)):
-                    waiting.append(value)
-            continue
-        waiting += [value for value in islice(container, items) if isinstance(value, (dict, list))]
-        items -= len(container)
+            yield from container.items()
+            inside: Iterable[Any] = container.values()
+        else:
+            inside = islice(container, items)
+            items -= len(container)
+        waiting += [value for value in inside if isinstance(value, (dict, list))]
         if items < 0:
             found.is_whole = False
             return
