@@ -22,6 +22,8 @@ PERSONAL_WORDS = tuple(
     """.split()  # noqa: SIM905 - a list of words reads better as words
 )
 """Words of a parameter's name that mark what is personal: NIST SP 800-122 (2.2), GDPR articles 4 and 9, PCI DSS."""
+DAY = 24 * 60
+"""Minutes."""
 HIGHEST = 100
 """The highest score, and the most points of one factor."""
 
@@ -76,8 +78,8 @@ class RiskModel:
         amount_names: the parameters that hold a sum.
         novelty: points of a call that its agent was never cleared for. 0 spares the store the look-up.
         off_hours: points of a time outside of business hours.
-        hours: when these begin and end, in whole hours; over midnight where the end comes first.
-        days: on which days, by their English names.
+        hours: when these begin and end, in minutes of the day; over midnight where the end comes first.
+        days: on which days: ``mon``, ``tue`` ...
         time_zone: where, as an IANA name.
         indicator: points of an indicator that the caller gives as true; its ``risk_score`` counts as what it is.
         most_indicators: how many of these count.
@@ -98,7 +100,7 @@ class RiskModel:
     amount_names: tuple[str, ...] = ("amount", "total", "sum", "value")
     novelty: int = 5
     off_hours: int = 0
-    hours: tuple[int, int] = (8, 18)
+    hours: tuple[int, int] = (8 * 60, 18 * 60)
     days: tuple[str, ...] = signs.DAYS[:5]
     time_zone: str = "UTC"
     indicator: int = 10
@@ -163,8 +165,8 @@ class RiskModel:
                 raise ValueError(f"{name}: the points must be a number from 0 to {HIGHEST}.")
         if not all(type(limit) is int and limit > 0 for limit, _ in self.amounts):
             raise ValueError("amounts: each must be a number over 0.")
-        if not all(type(hour) is int and 0 <= hour <= 24 for hour in self.hours):
-            raise ValueError("hours: each must be a number from 0 to 24.")
+        if not all(type(minute) is int and 0 <= minute <= DAY for minute in self.hours):
+            raise ValueError(f"hours: each must be a number of minutes from 0 to {DAY}.")
         if not set(self.days) <= set(signs.DAYS):
             raise ValueError(f"days: each must be one of {', '.join(signs.DAYS)}.")
         if type(self.most_indicators) is not int or not 0 <= self.most_indicators <= HIGHEST:

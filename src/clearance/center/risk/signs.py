@@ -21,7 +21,7 @@ LONGEST_SURROUNDINGS = 10_000
 """Characters of the resource and the context that are looked through for the name of an environment."""
 MOST_FACTS = 500
 """Entries of the context, and indicators, that are looked at."""
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SECOND = 1_000_000
 
 
@@ -98,14 +98,15 @@ def indicated(points: int, most: int) -> Finder:
 
 
 def hour(points: int, hours: tuple[int, int], days: Iterable[str], zone: tzinfo) -> Callable[[int], Iterable[Factor]]:
-    """Points of a time outside of business hours; where these end before they begin, they go over midnight."""
+    """Points of a time outside of business hours, in minutes; where the end comes first, they go over midnight."""
     (begin, end), open_on = hours, frozenset(days)
 
     def find(at: int) -> Iterator[Factor]:
         now = datetime.fromtimestamp(at // _SECOND, UTC).astimezone(zone)
-        is_between = begin <= now.hour < end if begin <= end else now.hour >= begin or now.hour < end
+        minute = now.hour * 60 + now.minute
+        is_between = begin <= minute < end if begin <= end else minute >= begin or minute < end
         if not (is_between and DAYS[now.weekday()] in open_on):
-            when = f"{DAYS[now.weekday()]} {now:%H:%M} {quoted(str(zone))}"
+            when = f"{DAYS[now.weekday()]} {now:%H:%M} {zone}"
             yield Factor("hour", points, f"{when} is outside of business hours")
 
     return find
