@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.helpers import an_action
 
 from clearance.center.risk import KINDS, Bands, Kind, RiskModel
-from clearance.center.risk.contents import LONGEST_NUMBER, MOST_ITEMS, MOST_NAMES
+from clearance.center.risk.contents import ENDLESS, LONGEST_NUMBER, MOST_ITEMS, MOST_NAMES, number
 from clearance.center.risk.labels import LABELS, Labels, labels_of
 from clearance.center.risk.signs import DAYS, LONGEST_SURROUNDINGS, MOST_FACTS
 from clearance.center.risk.wording import LONGEST_NAME
@@ -341,6 +342,51 @@ def test_reasons_quote_what_is_hidden_by_its_path_and_cut_what_is_long_visibly()
     assert reason(an_action(parameters={"amount": 10**20}), "amount") == (
         "a number of more than 15 digits is 10,000 or more"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (-5, 5),
+        (2**128 - 1, 2**128 - 1),
+        (2**128, ENDLESS),
+        (0.1, Decimal("0.1")),
+        (float("-inf"), ENDLESS),
+        (float("nan"), 0),
+        (True, 0),
+        (None, 0),
+        ("12.50", Decimal("12.5")),
+        ("  -12.50  ", Decimal("12.5")),
+        (".5", Decimal("0.5")),
+        ("1,000.50", Decimal("1000.5")),
+        ("1.000,50", 100_050),
+        ("1,5", 15),
+        (",5 ", 5),
+        ("1.000.000", 1_000_000),
+        ("1 000 000", 1_000_000),
+        ("1'000_000", 1_000_000),
+        ("€9", 9),
+        ("USD 9", 9),
+        ("9 EUR", 9),
+        ("9 euros", 0),
+        ("dollar 9", 0),
+        ("1e5", 100_000),
+        ("-1E-2", Decimal("0.01")),
+        ("1e", 1),
+        (".", 0),
+        ("1.2.3e5", 12_300_000),
+        ("2023-11-20", 0),
+        ("NaN", 0),
+        ("-infinity", ENDLESS),
+        ("9" * LONGEST_NUMBER, Decimal("9" * LONGEST_NUMBER)),
+        ("9" * (LONGEST_NUMBER + 1), ENDLESS),
+        (" -" + "9" * LONGEST_NUMBER, ENDLESS),
+        ("x" * (LONGEST_NUMBER + 1), 0),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_number_is_read_as_it_is_meant_or_as_more(value: object, found: Decimal | int) -> None:
+    assert number(value) == found
 
 
 # What a policy may weigh otherwise
