@@ -17,7 +17,7 @@ from clearance.center.risk import KINDS, Bands, Kind, RiskModel
 from clearance.center.risk.contents import ENDLESS, LONGEST_NUMBER, MOST_ITEMS, MOST_NAMES, number
 from clearance.center.risk.labels import LABELS, Labels, labels_of
 from clearance.center.risk.signs import DAYS, LONGEST_SURROUNDINGS, MOST_FACTS
-from clearance.center.risk.wording import LONGEST_NAME
+from clearance.center.risk.wording import LONGEST_NAME, LONGEST_QUOTE, quoted
 from clearance.models import Action, Json
 
 MODEL = RiskModel()
@@ -267,6 +267,8 @@ def test_a_score_falls_into_its_band(score: int, level: str) -> None:
         ({"action_type": "PAYMENT.REFUND"}, 50),
         ({"action_type": "undeleted"}, 45),
         ({"action_type": "löschen"}, 45),
+        ({"action_type": "get" + "." * (LONGEST_NAME - 3)}, 5),
+        ({"action_type": "get" + "." * (LONGEST_NAME - 2)}, 45),
         ({"action_type": "x.get" + "." * LONGEST_NAME + "delete"}, 45),
         ({"action_type": "x.delete" + "." * LONGEST_NAME + "get"}, 80),
         ({"parameters": {"amount": 999.99}}, 50),
@@ -339,9 +341,46 @@ def test_reasons_quote_what_is_hidden_by_its_path_and_cut_what_is_long_visibly()
     assert reason(an_action(redacted=("login.token",)), "data") == "it carries what is hidden: 'login.token'"
     assert reason(an_action(action_type="z" * 100), "action type") == f"'{'z' * 59}… is of no known kind"
     assert reason(an_action(action_type="\n\u202e"), "action type") == r"'\n\u202e' is of no known kind"
-    assert reason(an_action(parameters={"amount": 10**20}), "amount") == (
-        "a number of more than 15 digits is 10,000 or more"
+    assert (
+        reason(an_action(redacted=("token",), parameters={"email": 1}), "data") == "it carries what is hidden: 'token'"
     )
+    large, larger = (reason(an_action(parameters={"amount": amount}), "amount") for amount in (10**15 - 1, 10**15))
+    assert large == "999,999,999,999,999 is 10,000 or more"
+    assert larger == "a number of more than 15 digits is 10,000 or more"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "''"),
+        ("x" * LONGEST_QUOTE, f"'{'x' * LONGEST_QUOTE}'"),
+        ("x" * (LONGEST_QUOTE + 1), f"'{'x' * (LONGEST_QUOTE - 1)}…"),
+        ("\n" * 30, "'" + r"\n" * 30 + "'"),
+        ("\n" * 31, "'" + r"\n" * 29 + "\\…"),
+        ("\n" * 1_000_000, "'" + r"\n" * 29 + "\\…"),
+    ],
+    ids=["nothing", "as long as can be", "longer", "spelled out", "too long when spelled out", "very long"],
+)
+def test_a_quote_is_short_and_shows_where_it_was_cut(text: str, shown: str) -> None:
+    assert quoted(text) == shown
+
+
+def test_what_the_caller_says_of_the_risk_counts_by_what_is_true_and_by_its_own_score() -> None:
+    said = {"first_time": True, "trusted": False, "note": "safe", "one": 1, "risk_score": 12.4}
+    _, _, factors = MODEL.assess(an_action(risk_indicators=said))
+
+    assert [(factor.name, factor.points) for factor in factors[1:]] == [
+        ("indicator 'risk_score'", 12),
+        ("indicator 'first_time'", 10),
+    ]
+    for soothing in (-50, -0.5, 0, "90", None, [90]):
+        assert MODEL.assess(an_action(risk_indicators={"risk_score": soothing})).factors == factors[:1]
+
+
+def test_only_so_many_indicators_count() -> None:
+    _, _, factors = MODEL.assess(an_action(risk_indicators={f"i{number}": True for number in range(100)}))
+
+    assert len(factors) == 1 + MODEL.most_indicators
 
 
 @pytest.mark.parametrize(
@@ -437,11 +476,13 @@ def test_the_reason_of_an_hour_says_which_and_where() -> None:
 def test_business_hours_may_go_over_midnight_or_never_end() -> None:
     night = RiskModel(off_hours=5, hours=(22 * 60, 6 * 60), days=DAYS)
     always = RiskModel(off_hours=5, hours=(0, 24 * 60), days=DAYS)
+    never = RiskModel(off_hours=5, hours=(600, 600), days=DAYS)
 
     off = [points(an_action(), "hour", night, at=MONDAY_NOON + hour * HOUR) for hour in (9, 10, 17, 18)]
 
     assert off == [5, 0, 0, 5]
     assert {points(an_action(), "hour", always, at=MONDAY_NOON + hour * HOUR) for hour in range(24)} == {0}
+    assert {points(an_action(), "hour", never, at=MONDAY_NOON + hour * HOUR) for hour in range(24)} == {5}
 
 
 def test_an_unknown_time_counts_as_within_business_hours() -> None:
