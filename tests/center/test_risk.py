@@ -550,6 +550,9 @@ def test_a_model_without_any_weight_finds_no_risk_and_names_the_kind_still() -> 
         ({"time_zone": "Mars/Olympus"}, "'Mars/Olympus' is not known on this machine"),
         ({"time_zone": "../etc/passwd"}, "is not known on this machine"),
         ({"time_zone": ""}, "is not known on this machine"),
+        ({"most_indicators": -1}, "most_indicators must be a number from 0 to 100"),
+        ({"most_indicators": True}, "most_indicators must be a number from 0 to 100"),
+        ({"amounts": ((True, 5),)}, "amounts: each must be a number over 0"),
         ({"most_indicators": 101}, "most_indicators must be a number from 0 to 100"),
     ],
     ids=str,
@@ -557,6 +560,23 @@ def test_a_model_without_any_weight_finds_no_risk_and_names_the_kind_still() -> 
 def test_weights_that_cannot_be_meant_are_refused(weights: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         RiskModel(**weights)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"unknown_kind": 0, "novelty": 100, "most_indicators": 0},
+        {"unknown_kind": 100, "novelty": 0, "most_indicators": 100},
+        {"amounts": ((1, 0), (2, 100)), "hours": (0, 1_440), "days": ()},
+        {"bands": Bands(0, 1, 99)},
+    ],
+    ids=str,
+)
+def test_weights_at_the_edge_can_be_meant(weights: dict[str, Any]) -> None:
+    model = RiskModel(**weights)
+
+    assert {name: getattr(model, name) for name in weights} == weights
+    assert 0 <= model.assess(an_action(), at=MONDAY_NOON, is_new=True).score <= 100
 
 
 @pytest.mark.parametrize("edges", [(60, 30, 85), (30, 30, 85), (30, 60, 100), (-1, 60, 85)], ids=str)
