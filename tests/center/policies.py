@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.helpers import an_action
 
-from clearance.center import risk
 from clearance.center.policy import Asked, Effect, Policy, Rule, Verdict, parse
 from clearance.center.policy.checks import fitting
 from clearance.center.policy.conditions import Group, Leaf
@@ -29,7 +28,7 @@ def together(*stages: Stage, escalate_to: tuple[str, ...] = ()) -> Policy:
 def judged(policy: Policy, at: int = 0, requester: str = "", **changes: Any) -> Verdict:
     """What a policy says about a refund, or about what it is changed to."""
     action = an_action(**changes)
-    return policy.judge(Asked(action, at, risk.assess(action).score, requester))
+    return policy.judge(Asked(action, at, policy.risk.assess(action).score, requester))
 
 
 def saying(*rules: str, clear_up_to: int | None = None) -> Policy:

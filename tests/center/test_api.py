@@ -312,6 +312,30 @@ def test_fields_that_are_not_known_here_are_left_alone(agent: Api) -> None:
     assert body["status"] == "pending_approval"
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, ("AC-5", "TA0040")),
+        ({"action_type": "role.grant"}, ("AC-2", "TA0004")),
+        ({"action_type": "quantum.frobnicate"}, (None, None)),
+        ({"nist_control": "AC-6(9), AU-12"}, ("AC-6(9), AU-12", "TA0040")),
+        ({"mitre_tactic": "Exfiltration"}, ("AC-5", "Exfiltration")),
+        ({"action_type": "quantum.frobnicate", "nist_control": "SI-4", "mitre_tactic": "TA0010"}, ("SI-4", "TA0010")),
+        ({"nist_control": "my password is hunter2", "mitre_tactic": ["TA0010"]}, ("AC-5", "TA0040")),
+    ],
+    ids=str,
+)
+def test_the_control_and_the_tactic_are_the_callers_or_what_is_true_of_the_kind(
+    agent: Api, said: dict[str, Any], told: tuple[str | None, str | None]
+) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    first, again = (agent.post(SUBMIT, a_submit(**said), headers=headers).json() for _ in range(2))
+
+    assert (first["nist_control"], first["mitre_tactic"]) == told
+    assert (again["nist_control"], again["mitre_tactic"]) == told
+    assert [first[f"cvss_{part}"] for part in ("score", "severity", "vector")] == [None] * 3
+
+
 def test_the_same_idempotency_key_is_the_same_action_and_another_body_is_unreadable(agent: Api) -> None:
     headers = {"Idempotency-Key": "k1"}
     first, again = (agent.post(SUBMIT, a_submit(), headers=headers).json() for _ in range(2))

@@ -11,8 +11,9 @@ from tests.center.desks import CAROL, Office
 from tests.helpers import an_action
 from tests.servers import Api, Running, a_submit, claiming
 
-from clearance.center import edits, risk
+from clearance.center import edits
 from clearance.center.records import Conflict, Invalid
+from clearance.center.risk import Bands, RiskModel
 from clearance.models import Json, Status
 
 EDITABLE = an_action(editable=("amount",))
@@ -215,10 +216,10 @@ def test_an_edited_digest_must_look_like_one(running: Running) -> None:
     ids=["none", "one", "two", "a score", "soothing ones", "an absurd score", "many"],
 )
 def test_the_callers_own_indicators_only_ever_raise_the_risk(indicators: dict[str, Json], points: int) -> None:
-    without = risk.assess(an_action(action_type="order.lookup")).score
+    without = RiskModel().assess(an_action(action_type="order.lookup")).score
 
-    found = risk.assess(an_action(action_type="order.lookup", risk_indicators=indicators))
+    score, level, factors = RiskModel().assess(an_action(action_type="order.lookup", risk_indicators=indicators))
 
-    assert found.score == min(100, without + points)
-    assert found.level == risk.level_of(found.score)
-    assert sum(factor.points for factor in found.factors if factor.name.startswith("indicator")) >= min(points, 100)
+    assert score == min(100, without + points)
+    assert level == Bands().level(score)
+    assert sum(factor.points for factor in factors if factor.name.startswith("indicator")) >= min(points, 100)

@@ -31,6 +31,8 @@ def turned_back(file: Path) -> None:
         raw.execute("CREATE INDEX actions_by_requester ON actions (requester, id)")
         raw.execute("DROP INDEX denied_calls")
         raw.execute("ALTER TABLE actions DROP COLUMN denied_digest")
+        raw.execute("DROP INDEX cleared_calls")
+        raw.execute("ALTER TABLE actions DROP COLUMN cleared_call")
         for column in NEW_COLUMNS:
             raw.execute(f"ALTER TABLE keys DROP COLUMN {column}")
         raw.execute("DELETE FROM schema_steps WHERE number > 1")

@@ -14,6 +14,7 @@ import pytest
 import clearance
 from clearance import errors, lifecycle, settings
 from clearance.center import app
+from clearance.center.risk import BUILT_IN, KINDS
 from clearance.cli.commands import cli
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,6 +54,31 @@ def shown_commands() -> list[tuple[str, str]]:
         for part in line.split("&&")
     ]
     return [(page, line) for page, line in lines if re.match(r"(\.venv/bin/)?clearance ", line)]
+
+
+def test_the_points_and_words_of_each_kind_of_action_are_those_that_are_built_in() -> None:
+    page = (DOCS / "reference" / "policy.md").read_text()
+    told = re.findall(r"^\| ([a-z ]+) \| (\d+) \| (.*)\|$", page, re.MULTILINE)
+    kinds = [(name, int(points), tuple(re.findall(r"`(\w+)`", words))) for name, points, words in told]
+    built_in = {(kind.name, kind.points, kind.words) for kind in KINDS}
+
+    assert {kind for kind in kinds if kind[0] in {name for name, _, _ in built_in}} == built_in
+    assert ("is of no known kind", BUILT_IN.unknown_kind, ()) in kinds
+
+
+def test_the_points_of_the_other_factors_are_those_that_are_built_in() -> None:
+    page = (DOCS / "reference" / "policy.md").read_text()
+    told = re.findall(r"^\| ([a-z]*) ?\| (\d+) \| ", page.partition("To these come:")[2], re.MULTILINE)
+    (low, small), (high, large) = BUILT_IN.amounts
+    (environment,) = {points for _, points in BUILT_IN.environments}
+
+    assert (low, high) == (1_000, 10_000)
+    assert [(name, int(points)) for name, points in told] == [
+        *(("amount", small), ("", large), ("environment", environment)),
+        *(("data", BUILT_IN.secret_data), ("", BUILT_IN.personal_data), ("novelty", BUILT_IN.novelty)),
+        *(("size", large), ("indicator", BUILT_IN.indicator)),
+        *(("tool", sum(points for _, points in BUILT_IN.tools)), ("hour", BUILT_IN.off_hours)),
+    ]
 
 
 def test_the_picture_of_the_lifecycle_is_the_table() -> None:

@@ -222,6 +222,52 @@ def test_another_idempotency_key_is_unreadable(key: str) -> None:
         answering.idempotency_key(key)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_one"),
+    [
+        ("AC-3", True),
+        ("AC-6(9)", True),
+        ("AC-3, AU-12,CM-5", True),
+        ("PR.AC-1", True),
+        ("ac-3", False),
+        ("AC-3 ", False),
+        ("AC-3\n", False),
+        ("AC-3" + ",AC-3" * 5, False),
+        ("sk-live-secret", False),
+        ("", False),
+        (None, False),
+        (3, False),
+        (["AC-3"], False),
+    ],
+    ids=str,
+)
+def test_a_control_is_taken_only_if_it_is_one(said: object, is_one: bool) -> None:
+    assert answering.submit(a_body(nist_control=said)).nist_control == (said if is_one else None)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_one"),
+    [
+        ("TA0040", True),
+        ("Impact", True),
+        ("impact", True),
+        ("Command and Control", True),
+        ("Reconnaissance", True),
+        ("Privilege Escalation", True),
+        ("T1485", False),
+        ("TA00400", False),
+        ("Impact!", False),
+        ("hunter2", False),
+        ("", False),
+        (None, False),
+        ({"TA0040": 1}, False),
+    ],
+    ids=str,
+)
+def test_a_tactic_is_taken_only_if_it_is_one(said: object, is_one: bool) -> None:
+    assert answering.submit(a_body(mitre_tactic=said)).mitre_tactic == (said if is_one else None)
+
+
 @pytest.mark.parametrize("milliseconds", [-1, answering.LONGEST_DURATION_MS + 1, 10**400])
 def test_a_duration_that_cannot_be_meant_is_unreadable(milliseconds: int) -> None:
     with pytest.raises(Unreadable, match="duration_ms"):
@@ -239,6 +285,8 @@ def test_an_answer_to_a_submit_names_every_field_of_the_contract() -> None:
         rules=["risk-ask"],
         clear_up_to=30,
         milliseconds=3,
+        nist_control="AC-3",
+        mitre_tactic=None,
     )
 
     contract = """

@@ -106,8 +106,8 @@ class Submitted(Standing):
     cvss_score: None
     cvss_severity: None
     cvss_vector: None
-    nist_control: None
-    mitre_tactic: None
+    nist_control: str | None
+    mitre_tactic: str | None
     thresholds: Thresholds
     api_version: str
 

@@ -94,7 +94,7 @@ async def submit(request: Request) -> Response:
     said = answering.submit(await request.body())
     key = answering.idempotency_key(request.headers.get("idempotency-key"))
     desk = center_of(request).desk
-    submission = Submission(said.action, key, said.nonce, said.claims)
+    submission = Submission(said.action, key, said.nonce, said.claims, said.nist_control, said.mitre_tactic)
     record = await at_the_desk(request, lambda tx, who: desk.submit(tx, who, submission))
     took = round((time.perf_counter() - started) * 1000)
     return JSONResponse(telling.submitted(record, said.nonce, desk.policy.clear_up_to, took))

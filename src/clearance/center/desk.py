@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 
 from clearance import lifecycle
-from clearance.center import intake, risk, switches
+from clearance.center import intake, switches
 from clearance.center.approvals import LONGEST_REASON, Approvals
 from clearance.center.moves import SECOND
 from clearance.center.policy import Asked, Effect, Policy
@@ -26,11 +26,12 @@ from clearance.center.records import (
     Record,
     Submission,
     TooMany,
+    call_of,
 )
 from clearance.center.refusals import ALARM
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
-from clearance.models import Outcome, Status
+from clearance.models import Action, Outcome, Status
 
 RUN_FOR = 3600.0
 """Seconds after a claim until an action without an outcome counts as unknown."""
@@ -87,9 +88,11 @@ class Desk(Approvals):
             raise Forbidden("This key reads; it may not ask")
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
             return self._again(tx, known, intake.fingerprint(submission))
-        now, risks = self.now(), risk.assess(submission.action)
+        now, is_new, new_call = self.now(), *self._novelty(tx, who, submission.action)
+        risks = self.policy.risk.assess(submission.action, at=now, is_new=is_new)
         verdict = self.policy.judge(Asked.by(who, submission.action, now, risks.score))
-        record = tx.add_action(intake.record_of(who, submission, verdict, risks, now, self.policy.version))
+        record = intake.record_of(who, submission, verdict, risks, now, self.policy.version, new_call)
+        record = tx.add_action(record)
         facts = intake.facts(record, verdict.unclear)
         tx.append(Entry(now, "submit", who.id, record.id, Status.PENDING, facts))
         if (switch := switches.stopping(tx, record)) is not None:
@@ -233,6 +236,13 @@ class Desk(Approvals):
         if record.status is Status.EXECUTING and self._is_stopped(tx, record):
             return replace(record, nonce=None)  # without its nonce nobody takes it for leave to run
         return self._mark_read(tx, record)
+
+    def _novelty(self, tx: Tx, who: Principal, action: Action) -> tuple[bool | None, str | None]:
+        """Was this requester never cleared for this very call? And the call, if so. None where it counts nothing."""
+        if not self.policy.risk.novelty:
+            return None, None
+        call = call_of(action)
+        return (False, None) if tx.was_cleared(who.id, call) else (True, call)
 
     def _held(self, tx: Tx, record: Record) -> Record:
         """A new action that waits for a person: unless one has just refused the same, or too many do."""

@@ -25,7 +25,13 @@ def fingerprint(submission: Submission) -> str:
 
 
 def record_of(
-    who: Principal, submission: Submission, verdict: Verdict, risk: Assessment, now: int, policy_version: str
+    who: Principal,
+    submission: Submission,
+    verdict: Verdict,
+    risk: Assessment,
+    now: int,
+    policy_version: str,
+    new_call: str | None = None,
 ) -> Record:
     """A new action, pending. The policy may shorten its times and narrow what an approver may change.
 
@@ -55,6 +61,9 @@ def record_of(
         stages=verdict.stages,
         escalate_to=verdict.escalate_to,
         message_for_model=verdict.message_for_model,
+        new_call=new_call,
+        nist_control=submission.nist_control,
+        mitre_tactic=submission.mitre_tactic,
     )
 
 

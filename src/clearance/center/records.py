@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -90,6 +91,8 @@ class Submission:
     key: str | None
     nonce: str | None
     claims: bool
+    nist_control: str | None = None
+    mitre_tactic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,11 @@ class Record:
     escalated_at: int | None = None
     message_for_model: str = ""
     """What the policy tells an agent that is refused, besides the fixed sentence."""
+    new_call: str | None = None
+    """`call_of` its action, if this requester was never cleared for it before; None also where nobody looked."""
+    nist_control: str | None = None
+    """As the requester said."""
+    mitre_tactic: str | None = None
 
     def is_like(self, other: Record) -> bool:
         """Is it the same call of the same requester?
@@ -198,6 +206,14 @@ class Record:
         """
         mine, its = self.action, other.action
         return self.requester == other.requester and mine.digest != "" and _shown(mine) == _shown(its)
+
+    @property
+    def cleared_call(self) -> str | None:
+        """`call_of` its action, if its requester was cleared for it for the first time, and as it was asked.
+
+        One that was taken back, or that may or may not have run, does not make the next one familiar.
+        """
+        return self.new_call if self.status in _CLEARED and not self.edits else None
 
     @property
     def escalates_at(self) -> int:
@@ -272,7 +288,7 @@ class KillSwitch:
 
 @dataclass(frozen=True, slots=True)
 class KeptPolicy:
-    """A policy as it was written. ``format`` is ``toml``, or another that is read."""
+    """A policy as it was written. ``format`` is ``toml`` or ``yaml``."""
 
     version: str
     format: str
@@ -288,6 +304,21 @@ class InForce:
     at: int
     author: str
     author_name: str
+
+
+_CLEARED = frozenset({Status.APPROVED, Status.EXECUTING, Status.COMPLETED, Status.FAILED})
+
+
+def call_of(action: Action) -> str:
+    """What tells this call from every other of the same requester: 128 bits in hexadecimal digits.
+
+    The digest alone would not do: it is only what a client says.
+    """
+    shown = [action.digest, action.agent_id, action.action_type, action.tool_name, action.resource]
+    return hashlib.sha256(_spell([*shown, dict(action.parameters)]).encode()).hexdigest()[:32]
+
+
+_spell = json.JSONEncoder(sort_keys=True).encode
 
 
 def _shown(action: Action) -> list[Any]:

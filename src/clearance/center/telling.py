@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from clearance import lifecycle
 from clearance.center import agreement
 from clearance.center.records import Record
+from clearance.center.risk.labels import labels_of
 from clearance.models import Decision, Json, Status
 from clearance.wire import answering
 from clearance.wire.vocabulary import LINKS
@@ -63,6 +64,7 @@ def submitted(record: Record, nonce: str | None, clear_up_to: int, milliseconds:
     """The answer to a submit. Only whoever holds the claim is told that it is claimed."""
     decision, exact = decision_of(record), record.status
     holds_claim = record.status is Status.EXECUTING and nonce is not None and record.nonce == nonce
+    labels = labels_of(record.action.action_type)
     body = answering.submit_body(
         decision,
         record.action,
@@ -71,6 +73,8 @@ def submitted(record: Record, nonce: str | None, clear_up_to: int, milliseconds:
         rules=[record.rule] if record.rule else [],
         clear_up_to=clear_up_to,
         milliseconds=milliseconds,
+        nist_control=record.nist_control or labels.nist_control,
+        mitre_tactic=record.mitre_tactic or labels.mitre_tactic,
     )
     if holds_claim:
         return body | {"status": "executing", "decision": None, "run_until": answering.iso(time_of(record.run_until))}

@@ -5,6 +5,7 @@ Which field is there for which client is forced by clients that were run; see th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,6 +40,15 @@ RUN_WITHIN = 300.0
 LONGEST_DURATION_MS = 10**12
 """Milliseconds of a body's run that can be meant: some thirty years."""
 
+_CONTROL = r"[A-Z]{2}(?:\.[A-Z]{2})?-[0-9]{1,2}(?:\([0-9]{1,2}\))?"
+_NIST_CONTROL = re.compile(rf"{_CONTROL}(?:, ?{_CONTROL}){{0,4}}")
+"""A control of SP 800-53 (``AC-3``, ``AC-6(9)``) or a subcategory of the CSF (``PR.AC-1``), or a few of them."""
+_TACTICS = """
+    Reconnaissance|Resource Development|Initial Access|Execution|Persistence|Privilege Escalation|Defense Evasion
+    |Credential Access|Discovery|Lateral Movement|Collection|Command and Control|Exfiltration|Impact
+"""
+_MITRE_TACTIC = re.compile(rf"TA[0-9]{{4}}|{''.join(_TACTICS.splitlines()).replace('    ', '')}", re.IGNORECASE)
+"""A tactic of ATT&CK, by its id or its name."""
 ShortText = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -85,6 +95,8 @@ class SubmitBody(TypedDict, total=False):
     context: dict[str, Any] | None
     risk_indicators: dict[str, Any] | None
     extra_data: dict[str, Any] | None
+    nist_control: Any
+    mitre_tactic: Any
 
 
 class ClaimBody(TypedDict):
@@ -143,6 +155,8 @@ class Submitted:
     action: Action
     claims: bool
     nonce: str | None
+    nist_control: str | None = None
+    mitre_tactic: str | None = None
 
 
 @cache
@@ -209,7 +223,18 @@ def submit(body: bytes) -> Submitted:
     if claims and not action.digest:
         raise Unreadable("extra_data.clearance: a client that claims must send the digest of the call")
     _check_editable(action)
-    return Submitted(action if claims else _made_safe(action), claims, extra.get("nonce") or None)
+    return Submitted(
+        action if claims else _made_safe(action),
+        claims,
+        extra.get("nonce") or None,
+        _one_of_these(_NIST_CONTROL, found.get("nist_control")),
+        _one_of_these(_MITRE_TACTIC, found.get("mitre_tactic")),
+    )
+
+
+def _one_of_these(pattern: re.Pattern[str], value: object) -> str | None:
+    """The name from a catalogue that the client gave, if it is one. Nothing else is kept: it might be anything."""
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
 def _check_editable(action: Action) -> None:
@@ -312,6 +337,8 @@ def submit_body(
     rules: Sequence[str],
     clear_up_to: int,
     milliseconds: int,
+    nist_control: str | None,
+    mitre_tactic: str | None,
 ) -> dict[str, Json]:
     """The flat answer to a submit."""
     enforced = {Status.APPROVED: "auto_approved", Status.EXECUTING: "auto_approved", Status.PENDING: "pending_approval"}
@@ -330,11 +357,12 @@ def submit_body(
         "processing_time_ms": milliseconds,
         "alert_triggered": False,
         "workflow_id": None,
+        # CVSS rates weaknesses of software; there is no true one of a call.
         "cvss_score": None,
         "cvss_severity": None,
         "cvss_vector": None,
-        "nist_control": None,
-        "mitre_tactic": None,
+        "nist_control": nist_control,
+        "mitre_tactic": mitre_tactic,
         "thresholds": {"auto_approve_below": clear_up_to + 1, "max_risk_threshold": 100},
         "api_version": API_VERSION,
     }

@@ -544,7 +544,7 @@ def test_a_card_says_everything(running: Running, inbox: Browser) -> None:
     page = words(inbox.get("/"))
 
     for said in (
-        *("payment.refund", "stripe", "orders/10482", "Medium risk", "55", "billing-bot", "just now", "1 min left"),
+        *("payment.refund", "stripe", "orders/10482", "Medium risk", "60", "billing-bot", "just now", "1 min left"),
         *("“ 5 ”", "count 5", "hidden", "first 3 of 10,000 characters shown; the rest was not sent", "Jo", "OPS-12"),
         *("Give the money back.", "The parcel came back.", "shop.tools : refund".replace(" : ", ":"), "the-digest"),
     ):

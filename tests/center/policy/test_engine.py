@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.center.policies import a_rule, judged, saying
 from tests.helpers import an_action
 
-from clearance.center import risk
 from clearance.center.policy import Effect, Policy, built_in
 from clearance.center.records import Stage
+from clearance.center.risk import RiskModel
 
 DAY = 24 * 3600 * 1_000_000
 
@@ -42,7 +42,7 @@ def test_the_built_in_policy_clears_reading_asks_for_the_rest_and_never_drops(
 
 @given(st.integers(-1, 100), st.text(max_size=40))
 def test_without_a_matching_rule_the_score_alone_decides_between_clearing_and_asking(limit: int, kind: str) -> None:
-    score = risk.assess(an_action(action_type=kind)).score
+    score = RiskModel().assess(an_action(action_type=kind)).score
 
     verdict = judged(Policy((), clear_up_to=limit), action_type=kind)
 

@@ -15,6 +15,7 @@ from clearance.center.policy.asked import Asked
 from clearance.center.policy.index import Index
 from clearance.center.policy.rules import Effect, Rule
 from clearance.center.records import Stage
+from clearance.center.risk import BUILT_IN, RiskModel
 
 CLEAR_NOTHING = -1
 _STRENGTH = {Effect.DENY: 0, Effect.ASK: 1, Effect.ALLOW: 2}
@@ -44,6 +45,11 @@ class PolicyEngine(Protocol):
     """What decides about an action before any person does. It must be pure: the same asked, the same answer."""
 
     @property
+    def risk(self) -> RiskModel:
+        """How risky an action looks by it."""
+        ...
+
+    @property
     def version(self) -> str:
         """Names what it decides by; another version, and what was approved under it cannot be claimed any more."""
         ...
@@ -62,6 +68,7 @@ class Policy:
         version: what decisions name.
         source: the text that it was read from.
         format: ``yaml`` or ``toml``.
+        risk: how risky an action looks by it.
     """
 
     def __init__(
@@ -71,12 +78,14 @@ class Policy:
         version: str = "",
         source: str = "",
         format: str = "yaml",
+        risk: RiskModel = BUILT_IN,
     ) -> None:
         self.rules: tuple[Rule, ...] = tuple(rules)
         self.clear_up_to: int = clear_up_to
         self.version: str = version
         self.source: str = source
         self.format: str = format
+        self.risk: RiskModel = risk
         self.unclear: Counter[str] = Counter()
         """How often each rule could not be evaluated, since this policy was read."""
         self._index: Index = Index(self.rules)

@@ -99,6 +99,10 @@ class Tx(Protocol):
         """The newest action of this requester for this very call that a person refused."""
         ...
 
+    def was_cleared(self, requester: str, call: str) -> bool:
+        """Was this requester ever cleared for this call (see `Record.cleared_call`)?"""
+        ...
+
     def next_deadline(self) -> int | None:
         """The earliest time at which an action will be overdue."""
         ...

@@ -10,7 +10,7 @@ from typing import Any
 from clearance.center.records import BY_A_PERSON, Factor, Record, Stage, Vote, fields_of
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
-COLUMNS = ("version", "status", "requester", "key", "due_at", "denied_digest", "record")
+COLUMNS = ("version", "status", "requester", "key", "due_at", "denied_digest", "cleared_call", "record")
 """What `to_row` has a value for."""
 _KEPT = [field.name for field in fields(Record) if field.name not in ("id", *COLUMNS)]
 
@@ -24,6 +24,7 @@ def to_row(record: Record) -> dict[str, Any]:
         "key": record.key,
         "due_at": due_at(record),
         "denied_digest": denied_digest(record),
+        "cleared_call": record.cleared_call,
         "record": json.dumps({name: getattr(record, name) for name in _KEPT}, default=fields_of, separators=(",", ":")),
     }
 

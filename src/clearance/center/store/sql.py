@@ -118,6 +118,10 @@ class SqlTx:
         found = _LAST_DENIED.first(self._connection, requester=requester, digest=digest)
         return rows.from_row(found) if found else None
 
+    def was_cleared(self, requester: str, call: str) -> bool:
+        """See `Tx`."""
+        return _WAS_CLEARED.first(self._connection, requester=requester, call=call) is not None
+
     def next_deadline(self) -> int | None:
         """See `Tx`."""
         earliest: int | None = _NEXT_DEADLINE.first(self._connection)[0]
@@ -349,6 +353,11 @@ _LAST_DENIED = Prepared(
     select(tables.actions)
     .where(tables.actions.c.requester == bindparam("requester"), tables.actions.c.denied_digest == bindparam("digest"))
     .order_by(tables.actions.c.id.desc())
+    .limit(1)
+)
+_WAS_CLEARED = Prepared(
+    select(tables.actions.c.requester)
+    .where(tables.actions.c.requester == bindparam("requester"), tables.actions.c.cleared_call == bindparam("call"))
     .limit(1)
 )
 

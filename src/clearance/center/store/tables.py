@@ -29,7 +29,7 @@ from clearance.center.records import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -49,6 +49,7 @@ actions: Table = Table(
     Column("key", String(200)),
     Column("due_at", NUMBER),
     Column("denied_digest", String(64)),  # of a call that a person refused
+    Column("cleared_call", String(32)),  # of one that its requester was cleared for, the first time
     Column("record", Text, nullable=False),
     UniqueConstraint("requester", "key"),
     Index("actions_by_status", "status", "id"),
@@ -155,6 +156,12 @@ denied_calls: Index = Index(
     "denied_calls", actions.c.requester, actions.c.denied_digest, sqlite_where=WAS_DENIED, postgresql_where=WAS_DENIED
 )
 
+WAS_CLEARED = actions.c.cleared_call.is_not(None)
+
+cleared_calls: Index = Index(
+    "cleared_calls", actions.c.requester, actions.c.cleared_call, sqlite_where=WAS_CLEARED, postgresql_where=WAS_CLEARED
+)
+
 
 def _first(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
@@ -216,6 +223,12 @@ def _fifth(connection: Connection) -> None:
     policies_in_force.create(connection, checkfirst=True)
 
 
+def _sixth(connection: Connection) -> None:
+    """The calls that a requester was cleared for; in a new database step 1 made room."""
+    _add_columns(connection, actions.c.cleared_call)
+    cleared_calls.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
@@ -223,7 +236,7 @@ def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
             connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth}
+STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:
