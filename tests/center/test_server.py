@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Api, CenterProcess, Running, center_process, in_thread, running_center
 
 from clearance import AuthorizationUnavailable
+from clearance.center.lookout import Later
 from clearance.center.records import Role
 from clearance.center.server import Binding, CannotServe, CenterServer
 from clearance.center.service import Center
@@ -184,17 +185,17 @@ def test_whoever_waits_is_answered_when_the_center_stops(tmp_path: Path, monkeyp
     with server:
         transport = HttpTransport(server.url, key)
         asked = transport.send(Submit(an_action(), "k", "nonce-one", PATIENCE))
-        listening = threading.Event()
-        original = center.bell.listening
+        held = threading.Event()
+        hold = Later.__call__
 
-        def noticed(action_ids: Collection[int]) -> Any:
-            listening.set()
-            return original(action_ids)
+        async def noticed(*arguments: Any) -> None:
+            await hold(*arguments)
+            held.set()
 
-        monkeypatch.setattr(center.bell, "listening", noticed)
+        monkeypatch.setattr(Later, "__call__", noticed)
         waiting = Await(asked.action_id, hold=60, timeout=90)
         with in_thread(lambda: transport.send(waiting)) as answers:
-            assert listening.wait(PATIENCE)
+            assert held.wait(PATIENCE)
             server.__exit__(None, None, None)
             answer = answers.get(timeout=PATIENCE)
     transport.close()

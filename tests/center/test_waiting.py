@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+import queue
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from starlette.types import Receive, Scope, Send
 from tests.center.desks import Clock
 from tests.helpers import an_action
 from tests.servers import PATIENCE, Api, Running, in_thread, running_center
 
 from clearance.center.desk import MOST_TOLD
+from clearance.center.lookout import WATCH, Later, Watch
 from clearance.center.records import Role, Submission
 from clearance.center.store.base import Tx
 from clearance.wire.vocabulary import MOST_IDS, WAIT_PATH
@@ -34,18 +34,17 @@ def running(tmp_path: Path, clock: Clock) -> Iterator[Running]:
 
 
 @pytest.fixture
-def listening(running: Running, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Set as soon as somebody listens."""
-    entered, listen = threading.Event(), running.center.bell.listening
+def held(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[Watch]:
+    """The watches of the requests that are held, each as soon as it is."""
+    found: queue.SimpleQueue[Watch] = queue.SimpleQueue()
+    hold = Later.__call__
 
-    @contextmanager
-    def told(action_ids: Collection[int]) -> Iterator[Future[None]]:
-        with listen(action_ids) as rung:
-            entered.set()
-            yield rung
+    async def told(later: Later, scope: Scope, receive: Receive, send: Send) -> None:
+        await hold(later, scope, receive, send)
+        found.put(scope["state"][WATCH])
 
-    monkeypatch.setattr(running.center.bell, "listening", told)
-    return entered
+    monkeypatch.setattr(Later, "__call__", told)
+    return found
 
 
 def many(running: Running, count: int) -> list[int]:
@@ -94,19 +93,18 @@ def test_only_those_that_do_not_wait_any_more_are_told(agent: Api, approver: Api
 
 
 def test_it_is_answered_by_the_first_decision(
-    agent: Api, approver: Api, running: Running, listening: threading.Event
+    agent: Api, approver: Api, running: Running, held: queue.SimpleQueue[Watch]
 ) -> None:
     ids = [agent.submit()["id"] for _ in range(5)]
 
     with in_thread(lambda: waited(agent, ids, headers=HELD)) as answers:
-        assert listening.wait(PATIENCE)
+        held.get(timeout=PATIENCE)
         approver.post(f"/api/v1/actions/{ids[3]}/approve")
         answer = answers.get(timeout=PATIENCE)
 
     assert told(answer) == {ids[3]: "approved"}
     assert isinstance(answer, requests.Response)
     assert answer.headers["Preference-Applied"] == "wait=60"
-    assert running.center.bell._listeners == {}
 
 
 def test_whatever_else_is_decided_does_not_end_it(agent: Api, approver: Api) -> None:
@@ -186,10 +184,10 @@ def test_the_link_that_an_action_offers_waits_for_it(agent: Api, approver: Api) 
 
 
 def test_whoever_waits_is_answered_when_the_center_stops(
-    agent: Api, running: Running, listening: threading.Event
+    agent: Api, running: Running, held: queue.SimpleQueue[Watch]
 ) -> None:
     asked = agent.submit()["id"]
     with in_thread(lambda: waited(agent, [asked], headers=HELD)) as answers:
-        assert listening.wait(PATIENCE)
+        held.get(timeout=PATIENCE)
         running.center.bell.close()
         assert told(answers.get(timeout=PATIENCE)) == {}
