@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from clearance.center.limits import BODY_WITHIN, HEAD_WITHIN, MAX_HEAD, SECURITY_HEADERS, refusal_bytes
 from clearance.center.lookout import watch_of
