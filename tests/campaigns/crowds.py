@@ -102,6 +102,7 @@ class Waiter(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         if self._socket is None:
             await self.connect()
+        assert self._socket is not None
         self._heard, self._answer = b"", loop.create_future()
         said = asking.request(command)
         headers = "".join(f"{name}: {value}\r\n" for name, value in said.headers.items())

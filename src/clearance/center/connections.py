@@ -62,7 +62,8 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over, and so is the wait for whatever was asked on it."""
         self._stop_timer()
-        if self.scope is not None and (watch := watch_of(self.scope["state"])) is not None:
+        state = self.scope.get("state", {}) if self.scope is not None else {}
+        if (watch := watch_of(state)) is not None:
             watch.leave()
         super().connection_lost(exc)
 
