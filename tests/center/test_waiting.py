@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import socket
@@ -223,6 +224,21 @@ def test_what_is_no_news_wakes_nobody(
     assert answer.json()["status"] == "approved"
     assert held.empty()
     assert reads == [asked, asked]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/actions/{}/status", WAIT_PATH + "?ids={}"])
+def test_whoever_has_waited_long_enough_is_answered_once(
+    agent: Api, running: Running, held: queue.SimpleQueue[Watch], caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    asked = agent.submit()["id"]
+
+    answer = agent.get(path.format(asked), headers={"Prefer": "wait=1"})
+    held.get_nowait()
+    agent.get("/api/deployment-info")  # what the Center still did about the one before comes to its end first
+
+    assert answer.status_code == 200
+    assert held.empty()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def unknown() -> Record:

@@ -50,9 +50,8 @@ class Watch:
 
     def go_on(self) -> None:
         """Listen anew, before the store is read."""
-        if self.rung.done() and not self.is_over:
+        if self.rung.done():
             self.rung = self.rung.get_loop().create_future()
-        self.is_held = False
 
 
 class Later(Response):
@@ -79,6 +78,7 @@ class Lookout:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            self._center.bell.forget(self._hear)  # the application has come to its end
             return
         state = scope.setdefault("state", {})
         try:
@@ -87,6 +87,7 @@ class Lookout:
                 await watch.rung
                 if watch.has_left:
                     break
+                watch.is_held = False
                 await self._app(scope, receive, send)
         finally:
             self._forget(state)
