@@ -227,6 +227,12 @@ class CenterProcess:
         self.url = self.greeting[0].split()[-1]
         self.port = urlsplit(self.url).port or 0
 
+    @property
+    def pid(self) -> int:
+        """Its number in the system."""
+        assert self._process is not None
+        return self._process.pid
+
     def key(self, role: str) -> str:
         """A new key, made as the command line makes one: by another process than the Center's, on its database."""
         visitor = Center.open(self.database, use=Use.VISIT)

@@ -33,8 +33,8 @@ Amend: TypeAlias = Callable[[Mapping[str, Json]], str]
 
 FIRST_PAUSE = 0.5
 """Seconds before the first retry, and between polls of a server that does not hold answers back."""
-LONGEST_PAUSE = 5.0
-"""Seconds between retries at most, unless the server asks for more."""
+LONGEST_PAUSE = 3.0
+"""Seconds between retries, unless the server asks for more; with the chance in them, half as much again at most."""
 LONGEST_RETRY_AFTER = 60.0
 """Seconds of a server's ``Retry-After`` that are believed."""
 LONGEST_HOLD = 30.0
@@ -163,8 +163,8 @@ def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) 
             decision = _same_action(asked, answer)
             # A server that holds answers paces us; one that answered at once, or never holds, is paced by us.
             if decision.status is Status.PENDING and terms.now() - started < hold / 2 + FIRST_PAUSE / 2:
-                wanted = decision.retry_after or _jittered(pause, terms)
-                yield Pause(max(0.0, min(wanted, deadline - terms.now(), LONGEST_RETRY_AFTER)))
+                wanted = _spread(pause, decision.retry_after, terms)
+                yield Pause(max(0.0, min(wanted, deadline - terms.now())))
                 pause = min(pause * 1.5, LONGEST_PAUSE)
     except GeneratorExit:
         raise
@@ -201,7 +201,7 @@ def _persistently(command: Command, terms: Terms, deadline: float) -> Conversati
         try:
             answer = yield command
         except AuthorizationUnavailable as fault:
-            wanted = min(fault.retry_after or _jittered(pause, terms), LONGEST_RETRY_AFTER)
+            wanted = _spread(pause, fault.retry_after, terms)
             if not fault.transient or terms.now() + wanted >= deadline:
                 raise
             yield Pause(wanted)
@@ -265,8 +265,15 @@ def _amended(action: Action, decision: Decision, amend: Amend | None) -> str:
     return amend(decision.edits)
 
 
-def _jittered(pause: float, terms: Terms) -> float:
-    return pause * (0.75 + 0.5 * terms.jitter())
+def _spread(pause: float, asked: float | None, terms: Terms) -> float:
+    """Seconds until we come back, by chance not with all the others: around ``pause``, or after what the server asked.
+
+    Thousands that wait lose their connections at the same moment when a Center ends.
+    """
+    if asked:
+        asked = min(asked, LONGEST_RETRY_AFTER)
+        return asked + min(asked, LONGEST_PAUSE) * terms.jitter()
+    return pause * (0.5 + terms.jitter())
 
 
 def _why(interruption: BaseException) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.types import Receive, Scope, Send
 from tests.center.desks import Office
 from tests.servers import Api, Running, running_center
 
+from clearance.center.lookout import WATCH, Later, Watch
 from clearance.center.records import Role
 
 
@@ -41,3 +44,17 @@ def approver(running: Running) -> Iterator[Api]:
 def chief(running: Running) -> Iterator[Api]:
     with Api(running.url, running.center.create_key(Role.SUPER_ADMIN, "dave")) as chief:
         yield chief
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[Watch]:
+    """The watches of the requests that are held, each as soon as it is."""
+    found: queue.SimpleQueue[Watch] = queue.SimpleQueue()
+    hold = Later.__call__
+
+    async def told(later: Later, scope: Scope, receive: Receive, send: Send) -> None:
+        await hold(later, scope, receive, send)
+        found.put(scope["state"][WATCH])
+
+    monkeypatch.setattr(Later, "__call__", told)
+    return found

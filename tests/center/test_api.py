@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.servers import Api, Running, a_submit, claiming, in_thread, running_center
 
-from clearance.center import app, openapi, service
+from clearance.center import app, openapi
+from clearance.center.lookout import Watch
 from clearance.center.policy import Policy
 from clearance.center.records import Role
 from clearance.wire.vocabulary import MAX_BODY, WAIT_PATH
@@ -407,19 +408,11 @@ def test_lists_are_filtered_paged_and_capped(agent: Api, approver: Api) -> None:
 
 
 def test_a_status_request_that_may_wait_is_answered_as_soon_as_somebody_decides(
-    agent: Api, approver: Api, monkeypatch: pytest.MonkeyPatch
+    agent: Api, approver: Api, held: queue.SimpleQueue[Watch]
 ) -> None:
     action_id = agent.submit()["id"]
-    waiting = threading.Event()
-    original = service.rung_within
-
-    async def noticed(*args: Any) -> None:
-        waiting.set()
-        await original(*args)
-
-    monkeypatch.setattr(service, "rung_within", noticed)
     with in_thread(lambda: agent.get(of(action_id, "status"), headers={"Prefer": "wait=60"}, timeout=60)) as answers:
-        assert waiting.wait(30)
+        held.get(timeout=30)
         assert answers.empty()
         approver.post(of(action_id, "approve"))
         answer = answers.get(timeout=30)

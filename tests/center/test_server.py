@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import queue
+import resource
 import signal
 import socket
-import threading
-from collections.abc import Collection, Iterator
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Api, CenterProcess, Running, center_process, in_thread, running_center
 
 from clearance import AuthorizationUnavailable
+from clearance.center.connections import FULL_RETRY_AFTER, MOST_CONNECTIONS, TOLD_OFF
+from clearance.center.lookout import Watch
 from clearance.center.records import Role
-from clearance.center.server import Binding, CannotServe, CenterServer
+from clearance.center.server import OTHER_FILES, Binding, CannotServe, CenterServer, room_for
 from clearance.center.service import Center
 from clearance.client import Client
 from clearance.commands import Await, Submit
@@ -174,27 +178,99 @@ def test_a_certificate_for_another_name_is_not_believed(tmp_path: Path, authorit
     assert told.value.reason_code == "tls"
 
 
+# How many
+
+
+FEW = 3
+
+
+@pytest.fixture
+def small(center: Center) -> Iterator[int]:
+    """The port of a Center that serves a few connections at once."""
+    with CenterServer(center, most_connections=FEW) as server:
+        yield int(server.url.rpartition(":")[2])
+
+
+def connections(port: int, stack: ExitStack, count: int) -> list[http.client.HTTPConnection]:
+    """So many connections, all of which are there when this returns."""
+    found = []
+    for _ in range(count):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        found.append(stack.enter_context(closing(connection)))
+        connection.connect()
+    return found
+
+
+def health(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    """The answer to a request that everybody may make."""
+    connection.request("GET", "/health")
+    answer = connection.getresponse()
+    answer.read()
+    return answer
+
+
+def test_as_many_connections_as_there_may_be_are_served_and_the_next_is_told_when_to_come_back(small: int) -> None:
+    with ExitStack() as stack:
+        *served, surplus = connections(small, stack, FEW + 1)
+        assert [health(connection).status for connection in served] == [200] * FEW
+
+        answer = health(surplus)
+
+        assert answer.status == 503
+        assert answer.headers["Retry-After"] == str(FULL_RETRY_AFTER)
+        assert answer.headers["Connection"] == "close"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert [health(connection).status for connection in served] == [200] * FEW
+
+
+def test_where_one_leaves_there_is_room_for_another(small: int) -> None:
+    with ExitStack() as stack:
+        served = connections(small, stack, FEW)
+        assert [health(connection).status for connection in served] == [200] * FEW
+        served[0].close()
+        deadline = time.monotonic() + PATIENCE
+        while health(connections(small, stack, 1)[0]).status != 200:
+            assert time.monotonic() < deadline, "There never was room."
+
+
+def test_more_connections_than_can_be_told_off_are_hung_up_on(small: int) -> None:
+    with ExitStack() as stack:
+        connections(small, stack, FEW + TOLD_OFF - 1)
+        last, surplus = connections(small, stack, 2)
+
+        assert health(last).status == 503
+        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
+            health(surplus)
+
+
+@pytest.mark.parametrize("files", [600, 1 << 20])
+def test_it_serves_as_many_connections_as_the_system_lets_it_have_files(
+    monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (256, files))
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, limits: raised.append(limits))
+
+    room = room_for(MOST_CONNECTIONS)
+
+    others = TOLD_OFF + OTHER_FILES
+    assert room == min(MOST_CONNECTIONS, files - others)
+    assert raised == [(room + others, files)]
+
+
 # Stopping
 
 
-def test_whoever_waits_is_answered_when_the_center_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_waits_is_answered_when_the_center_stops(tmp_path: Path, held: queue.SimpleQueue[Watch]) -> None:
     center = Center.open(tmp_path / "center.db")
     key = center.create_key(Role.USER)
     server = CenterServer(center)
     with server:
         transport = HttpTransport(server.url, key)
         asked = transport.send(Submit(an_action(), "k", "nonce-one", PATIENCE))
-        listening = threading.Event()
-        original = center.bell.listening
-
-        def noticed(action_ids: Collection[int]) -> Any:
-            listening.set()
-            return original(action_ids)
-
-        monkeypatch.setattr(center.bell, "listening", noticed)
         waiting = Await(asked.action_id, hold=60, timeout=90)
         with in_thread(lambda: transport.send(waiting)) as answers:
-            assert listening.wait(PATIENCE)
+            held.get(timeout=PATIENCE)
             server.__exit__(None, None, None)
             answer = answers.get(timeout=PATIENCE)
     transport.close()

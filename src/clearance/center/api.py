@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from clearance._version import __version__
 from clearance.center import signing, telling, trail
+from clearance.center.lookout import Later, Lookout, watch_of
 from clearance.center.rates import Standing
 from clearance.center.records import Principal, Record, Submission, TooMany
 from clearance.center.service import Center
@@ -34,6 +35,12 @@ def center_of(request: Request) -> Center:
     """The Center that this application serves."""
     center: Center = request.app.state.center
     return center
+
+
+def lookout_of(request: Request) -> Lookout:
+    """Where requests to this application wait."""
+    lookout: Lookout = request.app.state.lookout
+    return lookout
 
 
 def presented_key(request: Request) -> str | None:
@@ -102,28 +109,34 @@ async def submit(request: Request) -> Response:
 
 async def status(request: Request) -> Response:
     """How an action stands; with ``Prefer: wait=N``, as soon as it is decided or N seconds have passed."""
-    center, wanted, caller = center_of(request), action_id(request), caller_of(request)
-    seconds = answering.wait_of(request.headers.get("prefer"))
-
-    def read(tx: Tx) -> Record:
-        return center.desk.read(tx, caller(tx), wanted)
-
-    record = await center.news(read, lambda found: found.status is not Status.PENDING, [wanted], seconds)
+    desk, wanted, seconds = center_of(request).desk, action_id(request), seconds_to_wait(request)
+    watch = lookout_of(request).watch(request.scope, [wanted], seconds)
+    record = await at_the_desk(request, lambda tx, who: desk.read(tx, who, wanted))
+    if record.status is Status.PENDING and watch is not None:
+        return Later()
     return JSONResponse(telling.status_of(record), headers=_applied(seconds))
 
 
 async def wait(request: Request) -> Response:
     """Which of many actions do not wait any more: one request for all that a program waits for."""
-    center, caller = center_of(request), caller_of(request)
-    asked = await request.body() if request.method == "POST" else None
-    ids = answering.ids_of(request.query_params.get("ids") if asked is None else asked)
-    seconds = answering.wait_of(request.headers.get("prefer"))
-
-    def look(tx: Tx) -> list[Record]:
-        return center.desk.settled_among(tx, caller(tx), ids)
-
-    found = await center.news(look, bool, ids, seconds)
+    desk, ids, seconds = center_of(request).desk, await _ids_of(request), seconds_to_wait(request)
+    watch = lookout_of(request).watch(request.scope, ids, seconds)
+    found = await at_the_desk(request, lambda tx, who: desk.settled_among(tx, who, ids))
+    if not found and watch is not None:
+        return Later()
     return JSONResponse([telling.status_of(record) for record in found], headers=_applied(seconds))
+
+
+async def _ids_of(request: Request) -> Collection[int]:
+    if (held := watch_of(request.scope["state"])) is not None:
+        return held.action_ids  # a body can be read only once
+    asked = await request.body() if request.method == "POST" else None
+    return answering.ids_of(request.query_params.get("ids") if asked is None else asked)
+
+
+def seconds_to_wait(request: Request) -> int:
+    """Seconds for which the answer may be held back."""
+    return answering.wait_of(request.headers.get("prefer"))
 
 
 async def details(request: Request) -> Response:

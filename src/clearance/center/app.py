@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from clearance.center import administration, api, openapi, policy_routes, telling
 from clearance.center.inbox import pages
 from clearance.center.limits import BODY_WITHIN, Headers, Limits
+from clearance.center.lookout import Lookout
 from clearance.center.records import (
     Conflict,
     DeskError,
@@ -85,7 +86,9 @@ def application(
     )
     app.router.redirect_slashes = False
     app.state.center = center
-    return Limits(app, hosts, headers=lambda: _audit_head(center), body_within=body_within)
+    limited = Limits(app, hosts, headers=lambda: _audit_head(center), body_within=body_within)
+    lookout = app.state.lookout = Lookout(limited, center)
+    return lookout
 
 
 async def _refused(request: Request, error: Exception) -> Response:

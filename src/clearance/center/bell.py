@@ -1,12 +1,15 @@
-"""Wakes whoever waits for an action to change. A hint only: the store is the truth, and is read again."""
+"""Tells whoever listens that actions have changed. A hint only: the store is the truth, and is read again."""
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Collection, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
+from typing import TypeAlias
+
+Listener: TypeAlias = Callable[[Collection[int]], None]
+"""Is called, by any thread, with the actions that have changed; with none when the bell is taken down."""
 
 EVERYTHING = 0
 """Listens to every action; no action has this id."""
@@ -17,42 +20,56 @@ class Bell:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: dict[int, set[Future[None]]] = defaultdict(set)
+        self._listeners: dict[int, set[Listener]] = {}
         self.closed: bool = False
+
+    def listen(self, listener: Listener, action_ids: Collection[int] = (EVERYTHING,)) -> None:
+        """Call ``listener`` at each change of one of them, until `forget`. It must be quick, and not raise.
+
+        Read the store *after* this: a change in between then rings, and none is missed.
+        """
+        with self._lock:
+            for action_id in action_ids:
+                self._listeners.setdefault(action_id, set()).add(listener)
+        if self.closed:
+            listener(())
+
+    def forget(self, listener: Listener, action_ids: Collection[int] = (EVERYTHING,)) -> None:
+        """Call it no more for these."""
+        with self._lock:
+            for action_id in action_ids:
+                listeners = self._listeners.get(action_id, set())
+                listeners.discard(listener)
+                if not listeners:
+                    self._listeners.pop(action_id, None)
 
     @contextmanager
     def listening(self, action_ids: Collection[int] = (EVERYTHING,)) -> Iterator[Future[None]]:
-        """Listen from now on; the future is done at the next change of one of them, or when the bell is taken down.
-
-        Read the store *after* entering: a change in between then rings, and none is missed.
-        """
+        """Listen from now on; the future is done at the next change of one of them, or when the bell is taken down."""
         rung: Future[None] = Future()
-        with self._lock:
-            if self.closed:
+
+        def ring(_changed: Collection[int]) -> None:
+            with suppress(InvalidStateError):  # it was rung before
                 rung.set_result(None)
-            else:
-                for action_id in action_ids:
-                    self._listeners[action_id].add(rung)
+
+        self.listen(ring, action_ids)
         try:
             yield rung
         finally:
-            with self._lock:
-                for action_id in action_ids:
-                    self._listeners[action_id].discard(rung)
-                    if not self._listeners[action_id]:
-                        del self._listeners[action_id]
+            self.forget(ring, action_ids)
 
     def ring(self, changed: Collection[int]) -> None:
-        """Wake those who listen to these actions."""
-        with self._lock:
-            woken = [rung for key in (EVERYTHING, *changed) for rung in self._listeners.pop(key, ())]
-        for rung in woken:
-            if not rung.done():
-                rung.set_result(None)
+        """Tell those who listen to these actions."""
+        self._tell((EVERYTHING, *changed), changed)
 
     def close(self) -> None:
-        """Wake everybody, for good."""
+        """Tell everybody, for good."""
+        self.closed = True
+        self._tell(None, ())
+
+    def _tell(self, action_ids: Collection[int] | None, changed: Collection[int]) -> None:
         with self._lock:
-            self.closed = True
-            everybody = list(self._listeners)
-        self.ring(everybody)
+            keys = self._listeners if action_ids is None else action_ids
+            told = {listener for key in keys for listener in self._listeners.get(key, ())}
+        for listener in told:
+            listener(changed)

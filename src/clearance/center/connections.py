@@ -1,4 +1,4 @@
-"""One connection's patience: uvicorn waits for ever for a request to begin, to be whole, and for its rest."""
+"""How many connections there are, and one's patience: uvicorn waits for ever for a request to begin and to be whole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from clearance.center.limits import BODY_WITHIN, HEAD_WITHIN, MAX_HEAD, SECURITY_HEADERS, refusal_bytes
+from clearance.center.lookout import watch_of
+
+MOST_CONNECTIONS = 12_000
+"""Connections whose requests are answered: those of 10,000 that wait, and of whoever decides. One more gets a 503."""
+TOLD_OFF = 256
+"""Connections beyond these that get so far as to be told; what comes after them is hung up on."""
+FULL_RETRY_AFTER = 2
+"""Seconds after which to try again, for whoever found no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +35,13 @@ class Patience:
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol, which ends a connection that is too slow, and one whose headers do not end."""
+    """uvicorn's protocol, which ends a connection that is too slow, one whose headers do not end, and one too many."""
+
+    # Kept out of the instance's dict, which with four more names would take twice the memory, for each of thousands.
+    __slots__ = ("_head_bytes", "_in_head", "_in_request", "_timer")
 
     patience: Patience = Patience()
+    most: int = MOST_CONNECTIONS
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -41,10 +54,17 @@ class Connection(HttpToolsProtocol):
         """A connection begins, and with it the wait for its first request."""
         super().connection_made(transport)
         self._allow(self.patience.head)
+        if len(self.connections) > self.most:
+            self.app = no_room
+        if len(self.connections) > self.most + TOLD_OFF:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
+        """It is over, and so is the wait for whatever was asked on it."""
         self._stop_timer()
+        state = self.scope.get("state", {}) if self.scope is not None else {}
+        if (watch := watch_of(state)) is not None:
+            watch.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -115,6 +135,20 @@ def _answer(status: int, detail: str) -> bytes:
     return b"\r\n".join([*lines, b"", body])
 
 
-def patient(patience: Patience) -> type[Connection]:
-    """The protocol with this patience."""
-    return type("PatientConnection", (Connection,), {"patience": patience})
+async def no_room(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """The application of whoever is one too many."""
+    body = refusal_bytes("This Center has as many connections as it can serve; nothing was done")
+    headers = [
+        *SECURITY_HEADERS,
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"retry-after", b"%d" % FULL_RETRY_AFTER),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def protocol(patience: Patience, most: int) -> type[Connection]:
+    """The protocol with this patience, for so many connections."""
+    return type("LimitedConnection", (Connection,), {"__slots__": (), "patience": patience, "most": most})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import resource
 import socket
 import threading
 from collections.abc import Collection
@@ -14,13 +15,15 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from clearance.center.app import LOOPBACK_HOSTS, application
-from clearance.center.connections import Patience, patient
+from clearance.center.connections import MOST_CONNECTIONS, TOLD_OFF, Patience, protocol
 from clearance.center.service import Center
 
 log: logging.Logger = logging.getLogger("clearance.center")
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
+OTHER_FILES = 128
+"""Open files that are no connections: the database's, the program's, what the system needs."""
 GRACE = 5
 """Seconds that requests under way get to finish when the Center stops."""
 
@@ -73,13 +76,20 @@ class Binding:
 class CenterServer:
     """A listening Center. Use `serve` in the main thread, or ``with CenterServer(...)`` for one in a thread.
 
-    ``patience`` is how long a request may take to arrive.
+    ``patience`` is how long a request may take to arrive; ``most_connections`` are served at once, or as many as the
+    system lets this process have.
 
     Raises:
         CannotServe: the address is not allowed or not free.
     """
 
-    def __init__(self, center: Center, binding: Binding | None = None, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        center: Center,
+        binding: Binding | None = None,
+        patience: Patience | None = None,
+        most_connections: int = MOST_CONNECTIONS,
+    ) -> None:
         binding, patience = binding or Binding(), patience or Patience()
         binding.check()
         self.binding = binding
@@ -88,7 +98,7 @@ class CenterServer:
             center,
             uvicorn.Config(
                 application(center, binding.hosts(), body_within=patience.body),
-                http=patient(patience),
+                http=protocol(patience, room_for(most_connections)),
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -143,6 +153,20 @@ class _Server(uvicorn.Server):
         # First of all: those who wait are answered now, or stopping would wait for them.
         self._center.bell.close()
         await super().shutdown(sockets)
+
+
+def room_for(connections: int) -> int:
+    """How many of these connections this process can have; its limit of open files is raised for them if it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + TOLD_OFF + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    room = max(1, soft - TOLD_OFF - OTHER_FILES)
+    log.warning("The system lets this process have %d open files, so it serves %d connections at once.", soft, room)
+    return room
 
 
 def _listen(host: str, port: int) -> socket.socket:

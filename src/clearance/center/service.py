@@ -8,8 +8,7 @@ import hashlib
 import logging
 import os
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -149,19 +148,6 @@ class Center:
 
         self.store.submit(refusals.keeping(work)).add_done_callback(pass_on)
         return refusals.told(await answer)
-
-    async def news(
-        self, read: Callable[[Tx], T], is_news: Callable[[T], bool], action_ids: Collection[int], seconds: float
-    ) -> T:
-        """What ``read`` finds, as soon as it is news, or as it is after ``seconds``; read again at each change."""
-        deadline = time.monotonic() + seconds
-        while True:
-            with self.bell.listening(action_ids) as rung:
-                found = await self.ado(read)
-                left = deadline - time.monotonic()
-                if is_news(found) or left <= 0 or self.bell.closed:
-                    return found
-                await rung_within(rung, left)
 
     def create_key(
         self,
