@@ -7,7 +7,7 @@ that neither can be without the other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from clearance import lifecycle
@@ -17,6 +17,7 @@ from clearance.center.refusals import REFUSED, audited
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 from clearance.models import Status
+from clearance.quick import replace
 
 SECOND = 1_000_000
 """Microseconds."""

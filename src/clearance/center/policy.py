@@ -19,6 +19,7 @@ from typing import Any
 from clearance.center import risk
 from clearance.center.records import Factor, Stage
 from clearance.models import Action
+from clearance.quick import quick
 
 
 class Effect(StrEnum):
@@ -52,6 +53,7 @@ class Rule:
         return all(fnmatchcase(str(getattr(action, field) or ""), pattern) for field, pattern in self.match.items())
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the policy says about one action, by which rule, and how risky it looks."""

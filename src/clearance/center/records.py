@@ -32,6 +32,7 @@ READERS = DECIDERS | {Role.AUDITOR}
 MANAGERS = frozenset({Role.SUPER_ADMIN})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who a credential belongs to. ``id`` is what counts; ``name`` is what is shown.
@@ -82,6 +83,7 @@ BY_A_PERSON = "approver"
 """The reason code of what a person decided."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What one submit says. ``claims`` tells a client that claims before it runs from one that only polls."""
@@ -92,6 +94,7 @@ class Submission:
     claims: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Factor:
     """One named part of a risk score, with its reason."""
@@ -183,6 +186,7 @@ class Record:
         return self.created_at + (self.decide_by - self.created_at) // 2
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the audit trail, before it is chained: what happened, to which action, by whom."""
@@ -195,6 +199,7 @@ class Entry:
     details: dict[str, object] | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
     """What is kept of an API key: never the key itself. ``last_used_at`` is exact to the hour."""

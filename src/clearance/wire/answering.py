@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from clearance.models import Action, CodeIdentity, Decision, Json, Outcome, Status
+from clearance.quick import quick
 from clearance.redaction import View
 from clearance.sealing import seal, spell
 from clearance.wire import strictjson
@@ -136,6 +137,7 @@ class BulkBody(TypedDict):
     risk_levels: list[ShortText]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Submitted:
     """What one submit says."""

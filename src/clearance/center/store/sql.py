@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +27,7 @@ from clearance.center.store import rows, tables
 from clearance.center.store.base import Life, Standing
 from clearance.center.store.prepared import Prepared
 from clearance.models import Status
+from clearance.quick import replace
 from clearance.witness import TILE, fold, leaf
 
 AT_ONCE = 1_000
