@@ -14,12 +14,16 @@ from clearance.center.records import Invalid, Principal, Record, Submission, fie
 
 LONGEST_DECIDE_WITHIN = 30 * 24 * 3600.0
 LONGEST_RUN_WITHIN = 14 * 24 * 3600.0
+_as_text = json.JSONEncoder(sort_keys=True, default=fields_of).encode
 
 
-def fingerprint(submission: Submission) -> str:
-    """What makes two submits the same: everything but the nonce, which names the worker, not the request."""
-    document = {**fields_of(submission), "nonce": None}
-    return hashlib.sha256(json.dumps(document, sort_keys=True, default=fields_of).encode()).hexdigest()
+def is_same(record: Record, submission: Submission) -> bool:
+    """Is this the submit that the action came of? All of it counts but the nonce: that names the worker.
+
+    As text, for 1 and true are equal to Python.
+    """
+    mine, its = ({"action": each.action, "claims": each.claims} for each in (record, submission))
+    return record.key == submission.key and _as_text(mine) == _as_text(its)
 
 
 def record_of(who: Principal, submission: Submission, verdict: Verdict, now: int, policy_version: str) -> Record:
@@ -35,7 +39,6 @@ def record_of(who: Principal, submission: Submission, verdict: Verdict, now: int
         action=action,
         requester=who.id,
         requester_name=who.name,
-        fingerprint=fingerprint(submission),
         created_at=now,
         decide_by=now + round(action.decide_within * SECOND),
         correlation_id=str(uuid.uuid4()),
@@ -60,7 +63,7 @@ def facts(record: Record) -> dict[str, object]:
         "action_type": action.action_type,
         "tool_name": action.tool_name,
         "digest": action.digest,
-        "view": hashlib.sha256(json.dumps(dict(action.parameters), sort_keys=True).encode()).hexdigest(),
+        "view": hashlib.sha256(_as_text(dict(action.parameters)).encode()).hexdigest(),
         "decide_by": record.decide_by,
         "policy": record.policy_version,
         "rule": record.rule,

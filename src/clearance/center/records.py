@@ -134,7 +134,6 @@ class Record:
     action: Action
     requester: str
     requester_name: str
-    fingerprint: str
     created_at: int
     decide_by: int
     correlation_id: str

@@ -12,6 +12,9 @@ MAX_DEPTH: Final = 32
 """Levels of lists and objects that are read, unless the reader knows better."""
 
 
+_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 class NotJson(ValueError):
     """The bytes are not one JSON text that means one thing."""
 
@@ -51,7 +54,7 @@ def read(data: bytes, *, max_depth: int = MAX_DEPTH, max_keys: int | None = None
 
 def write(value: object) -> bytes:
     """Compact UTF-8 JSON; refuses what JSON cannot say."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    return _write(value).encode("utf-8")
 
 
 def _is_text(value: Json) -> bool:
