@@ -134,7 +134,7 @@ class SqlTx:
     def _keep_nodes(self, entries: int) -> None:
         """Keep the nodes that became complete with this entry, so that a proof need not read all entries."""
         level, width = 1, TILE
-        parts = [leaf(link.body.encode()) for link in self.audit(after=entries - TILE, limit=TILE)]
+        parts = [leaf(row.body.encode()) for row in _TILE.all(self._connection, after=entries - TILE, most=TILE)]
         while True:
             if len(parts) != TILE:
                 raise StoreUnavailable(DAMAGED)
@@ -300,6 +300,12 @@ _OVERDUE = Prepared(
 )
 _NEXT_DEADLINE = Prepared(select(func.min(tables.actions.c.due_at).label("earliest")))
 _NEWEST_ENTRY = Prepared(select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1))
+_TILE = Prepared(
+    select(tables.audit.c.body)
+    .where(tables.audit.c.seq > bindparam("after"))
+    .order_by(tables.audit.c.seq)
+    .limit(bindparam("most"))
+)
 _APPEND = Prepared(tables.audit.insert())
 _KEY = Prepared(select(tables.keys).where(tables.keys.c.id == bindparam("wanted")))
 _SWITCHES = Prepared(select(tables.kill_switches).order_by(tables.kill_switches.c.activated_at.desc()))
