@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -34,15 +34,28 @@ AT_ONCE = 1_000
 """Entries of the audit trail that are in memory at a time, and ids in one statement."""
 
 
+@dataclass(slots=True)
+class Known:
+    """What the units of one transaction found out, for those behind them: nobody else changes it before the commit."""
+
+    newest: tuple[int, str] | None = None
+    """The number of the audit trail's newest entry, and its hash."""
+    switches: list[KillSwitch] | None = None
+
+    def forget(self) -> None:
+        """It may not be so: a unit was undone, or nobody else was kept out yet."""
+        self.newest = self.switches = None
+
+
 class SqlTx:
     """See `clearance.center.store.base.Tx`. ``changed`` collects the ids of the actions it touched.
 
     ``appended`` has the hashes of the entries that it added to the audit trail, by their numbers.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known: Known | None = None) -> None:
         self._connection = connection
-        self._switches: list[KillSwitch] | None = None
+        self._known = known or Known()
         self.changed: set[int] = set()
         self.appended: dict[int, bytes] = {}
 
@@ -123,10 +136,12 @@ class SqlTx:
 
     def append(self, entry: Entry) -> None:
         """See `Tx`."""
-        last = _NEWEST_ENTRY.first(self._connection)
-        seq, before = (last.seq + 1, last.hash) if last else (1, audit.GENESIS)
+        newest, before = self._known.newest or _NEWEST_ENTRY.first(self._connection) or (0, audit.GENESIS)
+        seq = newest + 1
         body = audit.body_of(seq, entry)
-        _APPEND.change(self._connection, seq=seq, action_id=entry.action_id, body=body, hash=audit.chain(before, body))
+        digest = audit.chain(before, body)
+        _APPEND.change(self._connection, seq=seq, action_id=entry.action_id, body=body, hash=digest)
+        self._known.newest = seq, digest
         self.appended[seq] = leaf(body.encode())
         if seq % TILE == 0:
             self._keep_nodes(seq)
@@ -217,14 +232,15 @@ class SqlTx:
 
     def switches(self) -> list[KillSwitch]:
         """See `Tx`. Read once a transaction: every approval that is looked at asks for them."""
-        if self._switches is None:
-            self._switches = [KillSwitch(**row._asdict()) for row in _SWITCHES.all(self._connection)]
-        return self._switches
+        if self._known.switches is None:
+            self._known.switches = [KillSwitch(**row._asdict()) for row in _SWITCHES.all(self._connection)]
+        return self._known.switches
 
     def put_switch(self, switch: KillSwitch) -> None:
         """See `Tx`."""
         self.drop_switch(switch)
         self._connection.execute(tables.kill_switches.insert().values(asdict(switch)))
+        self._known.switches = None
         self.changed.add(0)
 
     def drop_switch(self, switch: KillSwitch) -> None:
@@ -232,7 +248,7 @@ class SqlTx:
         columns = tables.kill_switches.c
         same = (columns.agent == switch.agent) & (columns.tool == switch.tool)
         self._connection.execute(tables.kill_switches.delete().where(same))
-        self._switches = None
+        self._known.switches = None
 
     def add_sign_in(self, token_digest: str, principal: Principal, expires_at: int) -> None:
         """See `Tx`."""
@@ -336,7 +352,7 @@ def _key_values(record: KeyRecord) -> dict[str, Any]:
 
 
 def _key(row: Any) -> KeyRecord:
-    return KeyRecord(**{**row._asdict(), "role": Role(row.role)})
+    return KeyRecord(row[0], Role(row[1]), *row[2:])  # the columns stand in the order of its fields
 
 
 def _principal_values(principal: Principal) -> dict[str, str]:
