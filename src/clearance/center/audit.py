@@ -25,6 +25,8 @@ GENESIS = sha256(b"clearance audit/1\0").hexdigest()
 
 DAMAGED = "The audit trail is damaged: run `clearance audit verify`"
 
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
 Nodes: TypeAlias = Callable[[int, int], "bytes | None"]
 """The node that is kept at (level, position), if there is one."""
 
@@ -59,7 +61,7 @@ def body_of(seq: int, entry: Entry) -> str:
         document["status"] = entry.status.value
     if entry.details:
         document["details"] = entry.details
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _write(document)
 
 
 def chain(before: str, body: str) -> str:

@@ -87,7 +87,7 @@ class Desk(Approvals):
         if not who.may_ask:
             raise Forbidden("This key reads; it may not ask")
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
-            return self._again(tx, known, intake.fingerprint(submission))
+            return self._again(tx, known, submission)
         now, is_new, new_call = self.now(), *self._novelty(tx, who, submission.action)
         risks = self.policy.risk.assess(submission.action, at=now, is_new=is_new)
         verdict = self.policy.judge(Asked.by(who, submission.action, now, risks.score))
@@ -228,9 +228,9 @@ class Desk(Approvals):
 
     # Inside
 
-    def _again(self, tx: Tx, known: Record, fingerprint: str) -> Record:
+    def _again(self, tx: Tx, known: Record, submission: Submission) -> Record:
         """The same submit again: the same action."""
-        if known.fingerprint != fingerprint:
+        if not intake.is_same(known, submission):
             raise Invalid("This Idempotency-Key was already used for another request")
         record = self._settled(tx, known)
         if record.status is Status.EXECUTING and self._is_stopped(tx, record):

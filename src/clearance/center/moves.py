@@ -7,7 +7,7 @@ that neither can be without the other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from clearance import lifecycle
@@ -18,6 +18,7 @@ from clearance.center.refusals import REFUSED, audited
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 from clearance.models import Status
+from clearance.quick import replace
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -87,7 +88,7 @@ class Moves:
         **more: Any,
     ) -> Record:
         now = self.now()
-        run_by = now + round(record.action.run_within * SECOND) if event is Event.APPROVE else None
+        run_by = now + round(record.approval_lasts * SECOND) if event is Event.APPROVE else None
         return self._move(
             tx,
             record,
