@@ -194,6 +194,7 @@ class MemoryTx:
         return [Life(record.id, record.status, tuple(self.audit_of(record.id))) for record in some]
 
     def stray_entry(self) -> int | None:
+        """Each is kept as what it is about, so that only the action can be gone."""
         stray = [links[0].seq for action_id, links in self._about.items() if links and action_id not in self.records]
         return min(stray, default=None)
 
