@@ -84,10 +84,15 @@ class System:
     def __init__(
         self, name: str, store: Store, desk: Desk, clock: Clock, do: Callable[[Callable[[Tx], Any]], Any]
     ) -> None:
-        self.name, self.store, self.desk, self.clock, self.do = name, store, desk, clock, do
+        self.name, self.store, self.desk, self.clock, self._do = name, store, desk, clock, do
         self.people = {name: Principal(f"id-{name}", name, Role(role), owner) for name, (role, owner) in PEOPLE.items()}
         self.ids: list[int] = []
         self._program = 0
+
+    def do(self, work: Callable[[Tx], T]) -> T:
+        """Run one transaction."""
+        value: T = self._do(work)
+        return value
 
     def begin(self) -> None:
         """The next program: nothing was asked for yet."""
@@ -226,12 +231,11 @@ class System:
     def digest_of(self, action: int) -> str:
         """The digest under which it is kept."""
         record = self.do(lambda tx: tx.action(action))
-        digest: str = record.action.digest
-        return digest
+        assert record is not None
+        return record.action.digest
 
     def _told(self, work: Callable[[Tx], Record]) -> Answer:
-        record: Record = self.do(work)
-        return (record.status.value,)
+        return (self.do(work).status.value,)
 
 
 class HttpSystem(System):
