@@ -30,7 +30,7 @@ T = TypeVar("T")
 DEEP = os.environ.get("CLEARANCE_DEEP") == "1"
 TAMPERED = 1_000_000 if DEEP else 100_000
 """Trails, over all ways of tampering together."""
-DATABASES = 20_000 if DEEP else 1_500
+DATABASES = 20_000 if DEEP else 700
 """Times that a database is tampered with, on each of the two stores."""
 PROGRAMS = 6
 SEED = "tampered"
