@@ -23,6 +23,9 @@ from clearance.witness import TILE, TILE_HEIGHT, Head, Tiles, Tree, fold
 GENESIS = sha256(b"clearance audit/1\0").hexdigest()
 """What the first entry is chained to."""
 
+ABOUT = '{"action_id":'
+"""How an entry about an action begins: no key sorts before this one."""
+
 DAMAGED = "The audit trail is damaged: run `clearance audit verify`"
 
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode

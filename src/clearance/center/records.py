@@ -299,9 +299,10 @@ class KillSwitch:
         )
 
     def stops(self, record: Record) -> bool:
-        """Does it stop this action: now, or since before an approval that it has outlived?"""
+        """Does it stop this action: now, or since a time at which its approval stood?"""
         outlived = record.decided_at is not None and record.decided_at <= self.activated_at
-        return (self.is_on or outlived) and self.covers(record)
+        in_time = record.run_by is None or self.activated_at < record.run_by
+        return (self.is_on or outlived) and in_time and self.covers(record)
 
 
 @dataclass(frozen=True, slots=True)

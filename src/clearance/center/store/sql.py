@@ -193,8 +193,13 @@ class SqlTx:
         """See `Tx`."""
         columns = tables.audit_nodes.c
         wanted = (columns.level == level) & (columns.position >= first) & (columns.position < first + count)
-        query = select(columns.hash).where(wanted).order_by(columns.position)
-        return [bytes.fromhex(text) for text in self._connection.execute(query).scalars()]
+        query = select(columns.position, columns.hash).where(wanted).order_by(columns.position)
+        nodes: list[bytes] = []
+        for position, text in self._connection.execute(query):
+            if position != first + len(nodes):
+                break
+            nodes.append(bytes.fromhex(text))
+        return nodes
 
     def audit_node_count(self) -> int:
         """See `Tx`."""
@@ -214,9 +219,11 @@ class SqlTx:
 
     def stray_entry(self) -> int | None:
         """See `Tx`."""
-        action_id = tables.audit.c.action_id
-        there = select(tables.actions.c.id).where(tables.actions.c.id == action_id).exists()
-        query = select(func.min(tables.audit.c.seq)).where(action_id.is_not(None), ~there)
+        entry = tables.audit.c
+        there = select(tables.actions.c.id).where(tables.actions.c.id == entry.action_id).exists()
+        is_stray = entry.action_id.is_not(None) & ~there
+        is_hidden = entry.action_id.is_(None) & entry.body.startswith(audit.ABOUT, autoescape=True)
+        query = select(func.min(entry.seq)).where(is_stray | is_hidden)
         first: int | None = self._connection.execute(query).scalar_one()
         return first
 
