@@ -706,7 +706,7 @@ def test_hostile_text_is_spelled_out_wherever_it_stands(text: str) -> None:
         parameters={text: text, "nested": {text: [text]}}, context={text: text}, code=CodeIdentity(text, text, text),
         abridged={text: (1, 2)},
     )  # fmt: skip
-    record = Record(action, "agent", text, "", 0, 10**6, "", text, 1, 1, Status.PENDING, rule=text, decided_by=text)
+    record = Record(action, "agent", text, 0, 10**6, "", text, 1, 1, Status.PENDING, rule=text, decided_by=text)
     viewer = Principal("carol", text, Role.ADMIN)
     page = rendering.render(
         "action.html",
