@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from clearance.center.records import BY_A_PERSON, Factor, Record, Stage, Vote, fields_of
+from pydantic_core import to_json
+
+from clearance.center.records import BY_A_PERSON, Factor, Record, Stage, Vote
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
 COLUMNS = ("version", "status", "requester", "key", "due_at", "denied_digest", "cleared_call", "record")
 """What `to_row` has a value for."""
 # What is as it is by default is not kept: a default that is changed changes what old rows say.
 _KEPT = [(field.name, field.default) for field in fields(Record) if field.name not in ("id", *COLUMNS)]
-_write = json.JSONEncoder(default=fields_of, separators=(",", ":")).encode
 
 
 def to_row(record: Record) -> dict[str, Any]:
@@ -27,7 +28,9 @@ def to_row(record: Record) -> dict[str, Any]:
         "due_at": due_at(record),
         "denied_digest": denied_digest(record),
         "cleared_call": record.cleared_call,
-        "record": _write({name: value for name, default in _KEPT if (value := getattr(record, name)) is not default}),
+        "record": to_json(
+            {name: value for name, default in _KEPT if (value := getattr(record, name)) is not default}
+        ).decode(),
     }
 
 
