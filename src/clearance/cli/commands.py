@@ -9,6 +9,7 @@ from clearance.cli import auditing, deciding, guarding, heads, keeping, keys, po
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
+from clearance.cli.policy_work import checking, explaining, starting, testing
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +34,13 @@ COMMANDS = (
 )
 for _command in COMMANDS:
     cli.add_command(_command)
+for _command in (
+    starting.init_policy,
+    checking.check_policy,
+    testing.test_policy,
+    explaining.explain_policy,
+):
+    policies.policy.add_command(_command)
 for _command in (keeping.backup, keeping.restore, keeping.export):
     serving.serve_center.add_command(_command)
 

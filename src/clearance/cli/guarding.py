@@ -39,7 +39,7 @@ def guards(modules: tuple[str, ...], kept: Path | None, write: Path | None, *, a
         _load(module)
     found = registry.guards(modules)
     if kept:
-        _compare(_read(kept), found, as_json=as_json)
+        _compare(read_snapshot(kept), found, as_json=as_json)
     elif write:
         write.write_text(json.dumps(registry.snapshot_of(found), indent=2, sort_keys=True) + "\n")
         click.echo(f"{len(found)} guarded callables written to {write}.")
@@ -66,7 +66,8 @@ def _failed(name: str) -> None:
     raise ImportError(f"{name} failed to load")
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def read_snapshot(path: Path) -> dict[str, dict[str, Any]]:
+    """What a snapshot of guards says."""
     try:
         document = json.loads(path.read_text())
     except ValueError:

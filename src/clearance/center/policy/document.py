@@ -52,6 +52,10 @@ class Problems:
         """Note a problem: a sentence that says what to write instead."""
         self._found.append((place, sentence))
 
+    def extend(self, others: Problems) -> None:
+        """Note those of others, too."""
+        self._found.extend(others._found)
+
     def __bool__(self) -> bool:
         return bool(self._found)
 

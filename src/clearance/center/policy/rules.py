@@ -137,8 +137,12 @@ class Rules:
         for key in _AGREEMENT:
             if key in table:
                 self.problems.add(node.keys[key], f"{what}: stages take the place of {key}; write it into a stage.")
-        found = []
-        for number, stage in enumerate(self.reader.items(table["stages"], f"{what}: stages"), 1):
+        return self.stages(table["stages"], what)
+
+    def stages(self, node: Node, what: str) -> tuple[Stage, ...]:
+        """The entries of ``stages``, in order."""
+        found: list[Stage] = []
+        for number, stage in enumerate(self.reader.items(node, f"{what}: stages"), 1):
             inside = f"{what}: stage {number}"
             found.append(self._stage(self.reader.table(stage, inside, _AGREEMENT), inside))
         return tuple(found)

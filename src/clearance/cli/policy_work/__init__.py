@@ -1,0 +1,1 @@
+"""The commands with which an owner works on a policy file."""

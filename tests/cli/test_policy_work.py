@@ -1,0 +1,168 @@
+"""`clearance policy init`, `check`, `test` and `explain`: what an owner sees at work on a policy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.center.desks import Office
+from tests.helpers import an_action
+
+from clearance.center.policy import load
+from clearance.center.service import Center
+from clearance.cli.commands import cli
+
+BROKEN = "rules:\n- {name: a, macth: {tool_name: x}, then: ask}\n- {name: b, match: {tool_name: x}, then: alow}\n"
+POLICY = """
+risk: {clear_up_to: 10}
+rules:
+- {name: small, match: {action_type: payment.refund, parameters.amount: {le: 50}}, then: allow}
+- {name: large, match: {action_type: payment.refund, parameters.amount: {gt: 50}}, then: ask}
+"""
+REFUND = "{name: a refund, action: {action_type: payment.refund, parameters: {amount: 60}}"
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(cli, ["policy", *arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The working directory is a fresh one for every test."""
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    return tmp_path / "policy.yaml"
+
+
+# init
+
+
+def test_what_init_writes_passes_check_and_test_with_full_coverage() -> None:
+    assert "policy.yaml, and its cases: policy.tests.yaml" in run("init").output
+    assert "can be used: 6 rules" in run("check", "policy.yaml").output
+    assert run("test", "policy.yaml", "--require-coverage").output == (
+        "All 9 cases hold.\n6 of 6 rules decided a case.\n"
+    )
+
+
+def test_init_writes_over_nothing(file: Path) -> None:
+    assert "is there already" in run("init", str(file), code=1).stderr
+    assert file.read_text() == POLICY
+
+
+# check
+
+
+def test_check_prints_all_problems_as_a_center_would() -> None:
+    Path("policy.yaml").write_text(BROKEN)
+    said = run("check", "policy.yaml", code=1).stderr
+    assert "policy.yaml:2:13: unknown key 'macth'" in said
+    assert "policy.yaml:3:42:" in said
+    assert 'Did you mean "allow"?' in said
+
+
+def test_check_names_what_no_guard_uses(file: Path) -> None:
+    record = {"action_type": "payment.refunds", "tool_name": "stripe"}
+    Path("guards.json").write_text(json.dumps({"shop.refund": record}))
+
+    said = run("check", str(file), "--guards", "guards.json", code=1).stderr
+
+    assert "policy.yaml:4:38: no guard has action_type 'payment.refund'; did you mean 'payment.refunds'?" in said
+    Path("guards.json").write_text("[]")
+    assert "no snapshot of guards" in run("check", str(file), "--guards", "guards.json", code=1).stderr
+
+
+def test_nothing_in_a_file_acts_on_the_terminal() -> None:
+    Path("policy.yaml").write_text('"\\u001b[2J\\u202e": 1\n')
+    assert not {"\x1b", "\u202e"} & set(run("check", "policy.yaml", code=1).output)
+
+
+# test
+
+
+def test_a_case_that_fails_is_told_with_what_came_instead_and_why(file: Path) -> None:
+    file.with_suffix(".tests.yaml").write_text(f"cases:\n- {REFUND}, expect: allow, by: small}}\n")
+
+    said = run("test", str(file), code=1).output.splitlines()
+
+    assert said == [
+        f"FAILED: a refund ({file.with_suffix('.tests.yaml')}:2)",
+        "  expected allow, but it is ask by large",
+        "  large matched: action_type glob 'payment.refund'; parameters.amount gt 50",
+        "  small nearly matched, but not: parameters.amount le 50",
+        "0 of 1 cases hold.",
+        "1 of 2 rules decided a case; never: small.",
+    ]
+
+
+def test_coverage_fails_only_where_it_is_required(file: Path) -> None:
+    Path("other.yaml").write_text(f"cases:\n- {REFUND}, expect: ask}}\n")
+
+    assert "1 of 2 rules decided a case; never: small." in run("test", str(file), "other.yaml").output
+    found = json.loads(run("test", str(file), "other.yaml", "--require-coverage", "--json", code=1).output)
+
+    assert (found["failed"], found["rules"], found["never"]) == (0, 2, ["small"])
+    assert found["cases"][0] | {"line": 2, "passed": True, "effect": "ask", "rule": "large"} == found["cases"][0]
+
+
+def test_without_cases_nothing_is_tested_and_that_is_a_failure(file: Path) -> None:
+    assert "policy.tests.yaml: cannot be read" in run("test", str(file), code=1).stderr
+
+
+# explain
+
+
+def test_an_action_of_a_file_is_explained(file: Path) -> None:
+    Path("action.json").write_text('{"action_type": "payment.refund", "parameters": {"amount": 60}}')
+
+    said = run("explain", "action.json", "--policy", str(file)).output
+    found = json.loads(run("explain", "action.json", "--policy", str(file), "--json").output)
+
+    assert said.startswith(f"ask by large, 1 must agree (policy {load(file).version})\n")
+    assert "Nearly matched, but for one condition:\n  small (allow, line 4)\n" in said
+    assert "    no   parameters.amount le 50\n" in said
+    assert "Risk 50:\n  +50  action type: 'refund' moves money\n" in said
+    assert [each["rule"] for each in found["matched"]] == ["large"]
+    assert found["nearly"][0]["conditions"][1] == {"condition": "parameters.amount le 50", "holds": False, "why": ""}
+
+
+def test_what_could_not_be_told_is_explained(file: Path) -> None:
+    Path("action.yaml").write_text("action_type: payment.refund\nredacted: [amount]\nparameters: {amount: 1}\n")
+    said = run("explain", "action.yaml", "--policy", str(file)).output
+    assert "    ?    parameters.amount le 50: parameters.amount is hidden from the Center\n" in said
+
+
+def test_a_recorded_action_is_explained_by_the_policy_that_judged_it(file: Path, tmp_path: Path) -> None:
+    database = tmp_path / "center.db"
+    Center.open(database, file).close()
+    office = Office(database, load(file))
+    record = office.submit(an_action(parameters={"amount": 60}))
+    office.close()
+    Path("other.yaml").write_text("rules:\n- {name: none, match: {tool_name: stripe}, then: deny}\n")
+
+    said = run("explain", str(record.id), "--database", str(database)).output
+    other = run("explain", str(record.id), "--database", str(database), "--policy", "other.yaml").output
+
+    assert said.startswith("ask by large")
+    assert "never cleared for exactly this before" in said
+    assert other.startswith("deny by none")
+    assert "There is no action 99" in run("explain", "99", "--database", str(database), code=1).stderr
+
+
+def test_an_action_whose_policy_is_not_kept_needs_one_named(file: Path, tmp_path: Path) -> None:
+    database = tmp_path / "center.db"
+    office = Office(database, load(file))
+    record = office.submit()
+    office.close()
+    said = run("explain", str(record.id), "--database", str(database), code=1).stderr
+    assert "which is not kept" in said
+    assert "--policy FILE" in said
+
+
+def test_explain_says_what_it_lacks(file: Path) -> None:
+    assert "--database DATABASE" in run("explain", "17", code=2).stderr
+    assert "--policy FILE" in run("explain", "action.json", code=2).stderr
+    assert "cannot be read" in run("explain", "action.json", "--policy", str(file), code=1).stderr
