@@ -33,10 +33,12 @@ class Watch:
     __slots__ = ("action_ids", "has_left", "is_held", "is_over", "rung", "timer")
 
     def __init__(self, action_ids: Collection[int], rung: asyncio.Future[None]) -> None:
-        self.action_ids = action_ids
-        self.rung = rung
+        self.action_ids: Collection[int] = action_ids
+        self.rung: asyncio.Future[None] = rung
         self.timer: asyncio.TimerHandle | None = None
-        self.is_held = self.is_over = self.has_left = False
+        self.is_held: bool = False
+        self.is_over: bool = False
+        self.has_left: bool = False
 
     def ring(self) -> None:
         """There may be news."""

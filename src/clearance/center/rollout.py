@@ -63,7 +63,8 @@ class Rollout:
     """
 
     def __init__(self, store: Store, desk: Desk, file: Path | None) -> None:
-        self._store, self._desk, self.file = store, desk, file
+        self._store, self._desk = store, desk
+        self.file: Path | None = file
         self._lock = threading.Lock()
         self._seen = 0
         self._after: int | None = 0

@@ -8,7 +8,7 @@ from typing import Any
 from clearance.center.policy import checks, hours, patterns
 from clearance.center.policy.asked import Asked
 from clearance.center.policy.conditions import Condition, Field, Group, Leaf, Presence, parameter
-from clearance.center.policy.document import Node, Reader, nearest
+from clearance.center.policy.document import Node, Problems, Reader, nearest
 from clearance.center.policy.paths import MISSING, parse
 
 
@@ -45,7 +45,7 @@ class Matching:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self.problems = reader.problems
+        self.problems: Problems = reader.problems
 
     def match(self, node: Node, what: str) -> Group:
         """All the conditions of a ``match``."""

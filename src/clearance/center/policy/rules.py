@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from clearance.center.policy.conditions import Group, Test
-from clearance.center.policy.document import Node, Reader
+from clearance.center.policy.document import Node, Problems, Reader
 from clearance.center.policy.hours import seconds
 from clearance.center.policy.matching import Matching
 from clearance.center.records import Role, Stage
@@ -76,7 +76,7 @@ class Rules:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self.problems = reader.problems
+        self.problems: Problems = reader.problems
         self._matching = Matching(reader)
 
     def rule(self, node: Node, number: int) -> Rule | None:
