@@ -241,12 +241,6 @@ class CenterProcess:
         finally:
             visitor.close()
 
-    @property
-    def pid(self) -> int:
-        """The number of the process."""
-        assert self._process is not None
-        return self._process.pid
-
     def send(self, signal: signal.Signals) -> None:
         """Send it a signal."""
         assert self._process is not None

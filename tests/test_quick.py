@@ -18,6 +18,7 @@ from tests.helpers import a_decision, an_action
 from clearance.commands import Report, Submit
 from clearance.models import Action, Decision, Outcome, Status
 from clearance.quick import quick
+from clearance.quick import replace as replace_quickly
 
 made: list[list[int]] = []
 
@@ -104,14 +105,41 @@ def test_it_is_copied_pickled_replaced_and_taken_apart(value: Any) -> None:
     assert set(asdict(value)) == {name.name for name in fields(value)}
 
 
+@pytest.mark.parametrize("replace", [replace, replace_quickly])
 @shipped
-def test_a_replaced_one_has_the_change_and_the_original_has_not(value: Any) -> None:
+def test_a_replaced_one_has_the_change_and_the_original_has_not(value: Any, replace: Callable[..., Any]) -> None:
     name = fields(value)[0].name
 
     changed = replace(value, **{name: "changed"})
 
     assert getattr(changed, name) == "changed" != getattr(value, name)
     assert changed != value
+
+
+@shipped
+def test_one_that_is_replaced_quickly_is_the_one_that_the_slow_way_makes(value: Any) -> None:
+    for name in (each.name for each in fields(value)):
+        changed = replace_quickly(value, **{name: "changed"})
+
+        assert changed == replace(value, **{name: "changed"})
+        assert type(changed) is type(value)
+        with pytest.raises(FrozenInstanceError):
+            setattr(changed, name, "again")
+    assert replace_quickly(value) == value
+    assert replace_quickly(value) is not value
+
+
+def test_one_of_a_subclass_and_a_plain_one_are_replaced_as_ever() -> None:
+    made = [replace_quickly(value, x=2) for value in (Plain(1, tags=[3]), SlimSub(1, tags=[3]), DataSub(1, tags=[3]))]
+
+    assert [type(value) for value in made] == [Plain, SlimSub, DataSub]
+    assert [(value.x, value.tags) for value in made] == [(2, [3])] * 3
+
+
+def test_nothing_is_replaced_that_is_no_field() -> None:
+    for value in (Quick(1), Plain(1)):
+        with pytest.raises((AttributeError, TypeError), match="surprise"):
+            replace_quickly(value, surprise=2)
 
 
 @given(x=st.integers(), y=st.none() | st.text(), tags=st.none() | st.tuples(st.integers()), hidden=st.integers())

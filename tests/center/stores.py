@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 def a_record(key: str | None = None) -> Record:
     """A pending action that was not kept yet."""
-    return Record(an_action(), AGENT.id, AGENT.name, "print", 1, 2, "correlation", "policy", key=key)
+    return Record(an_action(), AGENT.id, AGENT.name, 1, 2, "correlation", "policy", key=key)
 
 
 def adding(key: str | None = None) -> Callable[[Tx], Record]:

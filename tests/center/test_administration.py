@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from tests.center.desks import Clock
 from tests.helpers import an_action
-from tests.servers import Api, Running, a_submit, claiming, in_thread, running_center
+from tests.servers import PATIENCE, Api, Running, a_submit, claiming, in_thread, running_center
 
 from clearance import ActionDenied, AuthorizationUnavailable, requires_authorization
-from clearance.center import administration, service
+from clearance.center import administration
 from clearance.center.administration import LONGEST_AGENT
 from clearance.center.desk import MAX_PENDING, PENDING_RETRY_AFTER
+from clearance.center.lookout import Watch
 from clearance.center.rates import BURST_SECONDS, RATE, Rates
 from clearance.center.records import Role
 from clearance.commands import Claim, Submit
@@ -158,20 +159,12 @@ def test_a_key_that_was_never_made_is_not_found(chief: Api, key_id: str) -> None
 
 
 def test_a_wait_ends_with_its_key(
-    running: Running, agent: Api, approver: Api, chief: Api, monkeypatch: pytest.MonkeyPatch
+    running: Running, agent: Api, approver: Api, chief: Api, held: queue.SimpleQueue[Watch]
 ) -> None:
     action_id = agent.submit()["id"]
-    waiting = threading.Event()
-    original = service.rung_within
-
-    async def noticed(*args: Any) -> None:
-        waiting.set()
-        await original(*args)
-
-    monkeypatch.setattr(service, "rung_within", noticed)
     path = f"/api/v1/actions/{action_id}/status"
     with in_thread(lambda: agent.get(path, headers={"Prefer": "wait=60"}, timeout=60)) as answers:
-        assert waiting.wait(30)
+        held.get(timeout=PATIENCE)
         chief.call("DELETE", f"/api/keys/{running.user_key.split('_')[2]}/revoke")
         approver.post(f"/api/v1/actions/{action_id}/approve")
         answer = answers.get(timeout=30)

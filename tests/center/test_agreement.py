@@ -199,7 +199,7 @@ def test_an_agreement_is_never_reached_with_fewer_people_than_it_needs(
 
 def a_pending_record() -> Record:
     """A request that waits."""
-    return Record(an_action(), AGENT.id, AGENT.name, "", 0, 60, "", "")
+    return Record(an_action(), AGENT.id, AGENT.name, 0, 60, "", "")
 
 
 # Escalation

@@ -175,6 +175,15 @@ def test_the_same_key_with_another_body_is_invalid(office: Office) -> None:
     assert len(office.do(lambda tx: tx.actions())) == 1
 
 
+@pytest.mark.parametrize(("claims", "one"), [(False, 1), (True, True), (True, 1.0)], ids=["a poll", "true", "a float"])
+def test_a_body_that_only_looks_the_same_to_python_is_another(office: Office, claims: bool, one: object) -> None:
+    office.submit(an_action(parameters={"a": 1, "b": 2}), key="k")
+    assert office.submit(an_action(parameters={"b": 2, "a": 1}), key="k").id == 1
+
+    with pytest.raises(Invalid, match="Idempotency-Key"):
+        office.submit(an_action(parameters={"a": one, "b": 2}), key="k", claims=claims)
+
+
 def test_a_key_is_its_requesters_own(office: Office) -> None:
     assert office.submit(key="k").id != office.submit(key="k", who=OTHER_AGENT).id
 

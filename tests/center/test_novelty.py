@@ -10,7 +10,8 @@ from tests.center.desks import AGENT, NONCE, OTHER_AGENT, READ, Office
 from tests.center.stores import by_hand, driver, one_commit
 from tests.helpers import an_action
 
-from clearance.center.policy import Policy
+from clearance.center.moves import SECOND
+from clearance.center.policy import parse
 from clearance.center.records import Record, Submission, call_of
 from clearance.center.risk import RiskModel
 from clearance.center.store.base import Tx
@@ -143,12 +144,24 @@ def test_a_policy_to_which_novelty_is_nothing_spares_the_look_up_and_the_memory(
     def refuse(*_: object) -> bool:
         raise AssertionError("was asked")
 
-    office.desk.policy = Policy(clear_up_to=30, risk=RiskModel(novelty=0))
+    office.desk.policy = parse("risk: {clear_up_to: 30, novelty: 0}")
     monkeypatch.setattr("clearance.center.store.sql.SqlTx.was_cleared", refuse)
 
     record = office.submit(READ)
 
     assert (is_new(record), office.stored(record).new_call) == (False, None)
+
+
+def test_a_policy_says_what_novelty_and_the_hour_add(office: Office) -> None:
+    office.clock.now = 1_700_438_400 * SECOND  # 2023-11-20 00:00 UTC
+    office.desk.policy = parse("risk: {clear_up_to: 30, novelty: 20, off_hours: {points: 7, zone: Asia/Tokyo}}")
+    night = office.submit(READ, nonce=NONCE)
+    office.clock.advance(12 * 3_600)
+    noon = office.submit(READ, nonce=NONCE)
+
+    assert [(factor.name, factor.points) for factor in night.factors] == [("action type", 5), ("novelty", 20)]
+    assert [(factor.name, factor.points) for factor in noon.factors] == [("action type", 5), ("hour", 7)]
+    assert (night.status, noon.status) == (Status.EXECUTING, Status.EXECUTING)
 
 
 def test_the_look_up_reads_nothing_but_its_index(office: Office, database_address: str) -> None:

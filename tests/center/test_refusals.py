@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.center.desks import AGENT, CAROL, NONCE, OTHER_AGENT, Office
+from tests.center.desks import AGENT, CAROL, EVE, NONCE, OTHER_AGENT, Office
+from tests.helpers import an_action
 
 from clearance.center import refusals, trail
 from clearance.center.records import Conflict, DeskError, Forbidden, NotFound, Principal, Record, Role
@@ -75,6 +76,47 @@ def test_who_tries_to_decide_their_own_request_is_audited(office: Office, who: P
     (entry,) = entries(office, REFUSED)
     assert (entry["actor"], entry["status"]) == (AGENT.id, "pending")
     assert office.stored(record) == record
+
+
+@pytest.mark.parametrize("who", [CAROL, EVE, Principal("admin-9", "the same owner's", Role.ADMIN, "alice")])
+@pytest.mark.parametrize(
+    ("deed", "tried"),
+    [
+        (lambda office, record, who: office.claim(record, who, nonce="stolen-nonce"), "claim"),
+        (lambda office, record, who: office.report(record, Status.COMPLETED, who), "complete"),
+        (lambda office, record, who: office.report(record, Status.UNKNOWN, who), "lose"),
+        (lambda office, record, who: office.withdraw(record, who), "withdraw"),
+    ],
+    ids=["claim", "report", "report as unknown", "withdraw"],
+)
+@pytest.mark.parametrize("status", Status)
+def test_who_sees_an_action_and_does_what_only_its_requester_may_is_audited_however_it_stands(
+    office: Office, status: Status, deed: Callable[[Office, Record, Principal], Record], tried: str, who: Principal
+) -> None:
+    record = office.at(status)
+    before = len(office.trail())
+
+    refuse(lambda: deed(office, record, who), Forbidden)
+
+    entry = entries(office)[-1]
+    assert len(office.trail()) == before + 1
+    assert (entry["event"], entry["actor"], entry["action_id"], entry["status"]) == (REFUSED, who.id, record.id, status)
+    assert entry["details"] == {"tried": tried, "reason": "Only whoever asked can do that"}
+    assert office.stored(record) == record
+    assert trail.verify(office).problem is None
+
+
+def test_a_claim_that_is_repeated_for_another_call_is_refused(office: Office) -> None:
+    record = office.claim(office.at(Status.APPROVED))
+    edited = office.approve(office.submit(an_action(digest="editable", editable=("amount",))), amount=4)
+    edited = office.claim(edited, edited_digest="as-it-runs")
+
+    refuse(lambda: office.claim(record, digest="another"))
+    refuse(lambda: office.claim(edited, edited_digest="another"))
+
+    assert [entry["details"]["tried"] for entry in entries(office, REFUSED)] == ["claim", "claim"]
+    assert office.claim(record) == record
+    assert office.claim(edited, edited_digest="as-it-runs") == edited
 
 
 def test_who_may_not_even_know_of_an_action_leaves_no_entry(office: Office) -> None:

@@ -35,6 +35,9 @@ def turned_back(file: Path) -> None:
         raw.execute("ALTER TABLE actions DROP COLUMN cleared_call")
         for column in NEW_COLUMNS:
             raw.execute(f"ALTER TABLE keys DROP COLUMN {column}")
+        raw.execute(
+            "UPDATE actions SET record = json_set(record, '$.fingerprint', 'f', '$.outcome', NULL, '$.reason', '')"
+        )
         raw.execute("DELETE FROM schema_steps WHERE number > 1")
 
 

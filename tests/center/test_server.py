@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import queue
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -24,7 +26,7 @@ from clearance import AuthorizationUnavailable
 from clearance.center.connections import FULL_RETRY_AFTER, MOST_CONNECTIONS, TOLD_OFF
 from clearance.center.lookout import Watch
 from clearance.center.records import Role
-from clearance.center.server import OTHER_FILES, Binding, CannotServe, CenterServer, room_for
+from clearance.center.server import COLLECT_AFTER, OTHER_FILES, Binding, CannotServe, CenterServer, room_for
 from clearance.center.service import Center
 from clearance.client import Client
 from clearance.commands import Await, Submit
@@ -327,3 +329,24 @@ def test_a_center_without_anything_to_do_stops_at_once_and_closes_its_database(
 ) -> None:
     assert process.end(how) == code
     assert sorted(file.name for file in Path(process.database).parent.iterdir()) == ["center.db", "center.db.key"]
+
+
+def test_garbage_is_looked_for_seldom_while_it_serves_and_as_before_afterwards(center: Center) -> None:
+    before, server = gc.get_threshold(), CenterServer(center)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    assert server._server.started_event.wait(30)
+
+    meanwhile, frozen = gc.get_threshold(), gc.get_freeze_count()
+    server._server.should_exit = True
+    thread.join(30)
+
+    assert meanwhile == (COLLECT_AFTER, *before[1:])
+    assert frozen > 0
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
+
+
+def test_beside_other_work_in_its_process_it_leaves_the_garbage_collector_alone(running: Running) -> None:
+    assert Api(running.url).get("/health").status_code == 200
+    assert gc.get_threshold()[0] < COLLECT_AFTER
+    assert gc.get_freeze_count() == 0

@@ -5,6 +5,7 @@ Each test runs on both databases.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,12 +14,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
-from tests.center.desks import AGENT
+from tests.center.desks import AGENT, DAVE
 from tests.center.stores import a_record, adding, by_hand, do, driver, one_commit
 from tests.helpers import an_action
 
 from clearance.center import audit, keys
-from clearance.center.records import Conflict, DatabaseRefused, Entry, Role, Session, StoreUnavailable
+from clearance.center.records import Conflict, DatabaseRefused, Entry, KillSwitch, Role, Session, StoreUnavailable
 from clearance.center.store import tables
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
@@ -50,6 +51,31 @@ def test_one_failing_unit_takes_no_other_with_it(store: Store) -> None:
     third.result(30)
     kept = store.submit(lambda tx: [record.key for record in tx.actions(oldest_first=True)]).result(30)
     assert kept == ["1", "3"]
+
+
+def test_what_a_failed_unit_did_is_not_so_for_those_behind_it(store: Store) -> None:
+    switch = KillSwitch("", "", True, "smoke", 1, DAVE.id, DAVE.name)
+
+    def entering(event: str) -> Callable[[Tx], list[KillSwitch]]:
+        def work(tx: Tx) -> list[KillSwitch]:
+            tx.append(Entry(1, event, DAVE.id))
+            return list(tx.switches())
+
+        return work
+
+    def failing(tx: Tx) -> None:
+        tx.put_switch(switch)
+        assert entering("lost")(tx) == [switch]
+        raise LookupError("mine")
+
+    with one_commit(store):
+        seen = [store.submit(work) for work in (entering("a"), failing, entering("b"), entering("c"))]
+
+    assert [future.exception(30) is None for future in seen] == [True, False, True, True]
+    assert [future.result(30) for future in seen if future.exception(30) is None] == [[], [], []]
+    links = do(store, lambda tx: list(tx.audit()))
+    assert [json.loads(link.body)["event"] for link in links] == ["a", "b", "c"]
+    assert audit.verify(links).problem is None
 
 
 def test_units_share_one_run_unless_one_of_them_wrote_and_failed(store: Store) -> None:

@@ -124,6 +124,21 @@ def test_an_approval_from_before_is_revoked_whoever_looks_first(
         office.claim(record)
 
 
+@pytest.mark.parametrize("look", [LOOKS["its requester"], LOOKS["a list"], LOOKS["the timer"]])
+@pytest.mark.parametrize("is_early", [True, False], ids=["in time", "too late"])
+def test_who_looks_after_an_approval_has_lapsed_finds_what_a_switch_did_before(
+    office: Office, look: Callable[[Office, Record], Any], is_early: bool
+) -> None:
+    record = approved(office)
+    office.clock.advance(record.action.run_within - (0.000_001 if is_early else 0))
+    office.kill(reason="smoke")
+    office.clock.advance(1)
+
+    look(office, record)
+
+    assert office.stored(record).status is (Status.REVOKED if is_early else Status.LAPSED)
+
+
 def test_an_approval_from_after_it_was_off_can_be_claimed(office: Office) -> None:
     office.kill()
     office.kill(on=False)

@@ -201,6 +201,9 @@ def test_an_older_database_gets_its_nodes_when_it_is_opened(database: Path) -> N
         (f"UPDATE audit_nodes SET hash = '{'0' * 64}' WHERE level = 2 AND position = 1", "over entries 17 to 32"),
         ("DELETE FROM audit_nodes WHERE level = 3", "over entries 1 to 64"),
         ("DELETE FROM audit_nodes WHERE level = 1 AND position = 3", "over entries 13 to 16"),
+        ("UPDATE audit_nodes SET position = 20 WHERE level = 1 AND position = 16", "over entries 65 to 68"),
+        ("UPDATE audit_nodes SET position = position + 1 WHERE level = 2 AND position = 3", "over entries 49 to 64"),
+        ("UPDATE audit_nodes SET level = 9 WHERE level = 3", "over entries 1 to 64"),
         (
             f"INSERT INTO audit_nodes VALUES (1, 17, '{'0' * 64}')",
             "23 hashes over entries are kept, and there can be 22",

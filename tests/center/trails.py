@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from random import Random
 
-from clearance.center.audit import GENESIS, Link, body_of, chain, line_of, link_of
+from clearance.center.audit import GENESIS, Link, body_of, chain, line_of, link_of, verify
 from clearance.center.records import Entry
 from clearance.models import Status
-from clearance.witness import Head, Tree, leaf
+from clearance.witness import TILE, Head, Tree, leaf
 
 
 def chained(bodies: Iterable[str]) -> list[Link]:
@@ -203,6 +203,31 @@ HEADS: dict[str, Callable[[list[Link], Random], Tampered]] = {
     "a rollback": rolled_back,
     "another Center's trail": replayed,
 }
+
+KINDS = {**CHAIN, **HEADS}
+
+
+def assert_found(kind: str, whole: list[Link], heads: list[Head], seed: object) -> None:
+    """Tamper with a part of the whole trail, whose heads these are; it is found, and what is called good still is."""
+    dice = Random(f"{kind} {seed}")
+    tampered = KINDS[kind](whole[: _length(len(whole), dice)], dice)
+    links = tampered.links
+    if kind != "a number" and dice.random() < 0.3:
+        links = imported(exported(links))
+
+    report = verify(links, tampered.heads)
+
+    assert report.problem, f"{kind}, seed {seed}: not found"
+    assert report.entries <= tampered.good, f"{kind}, seed {seed}: {report}"
+    # An inserted entry whose hash fits is only found by what comes behind it.
+    told = heads_of(tampered.links) if kind == "an insertion" else heads
+    assert report.head in (heads[report.entries].root, told[report.entries].root), f"{kind}, seed {seed}: {report}"
+
+
+def _length(longest: int, dice: Random) -> int:
+    """Mostly short trails; some that end just around where a tile does."""
+    around = [TILE - 1, TILE, TILE + 1, longest]
+    return min(longest, dice.choice(around) if dice.random() < 0.02 else dice.randint(2, 24))
 
 
 def exported(links: Iterable[Link]) -> bytes:

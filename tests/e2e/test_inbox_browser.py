@@ -21,6 +21,7 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, in_thread, running_center, until
 
 from clearance import ActionDenied, current_grant, requires_authorization
+from clearance.center.policy import built_in
 from clearance.center.records import Principal, Record, Role, Submission
 from clearance.models import Action, Status
 
@@ -555,11 +556,11 @@ def test_an_approver_changes_the_amount_and_just_that_runs(desktop: Desktop, run
 def test_a_reload_of_the_policy_appears_on_an_open_page_by_itself(running: Running, desktop: Desktop) -> None:
     desktop.sign_in()
     line = desktop.page.locator("#policy")
-    expect(line).to_have_text("Policy built-in-1.", use_inner_text=True)
+    expect(line).to_have_text(f"Policy {built_in().version}.", use_inner_text=True)
 
     running.center.rollout.begin()
 
-    expect(line).to_contain_text("Policy built-in-1 is in force since")
+    expect(line).to_contain_text(f"Policy {built_in().version} is in force since")
     expect(line).to_contain_text("put there by the start of a Center.")
 
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from clearance.center import keys, switches, telling
-from clearance.center.api import at_the_desk, center_of, number_of
+from clearance.center.api import Answer, at_the_desk, body_of, center_of, number_of
 from clearance.center.audit import Link
 from clearance.center.records import Forbidden, Invalid, KeyRecord, KillSwitch, Principal, Role
 from clearance.center.store.base import Tx
@@ -27,7 +27,7 @@ LONGEST_AGENT = 200
 async def generate_key(request: Request) -> Response:
     """Make a key; the answer has its text, and none later has."""
     center = center_of(request)
-    said = answering.parse(administering.KeyBody, await request.body())
+    said = answering.parse(administering.KeyBody, await body_of(request))
     role, name, owner = _role(said.get("role")), said.get("name") or "", said.get("owner")
     days = said.get("expires_in_days")
 
@@ -37,7 +37,7 @@ async def generate_key(request: Request) -> Response:
 
     key, record = await at_the_desk(request, make)
     told = {"success": True, "api_key": key, "warning": "Keep this key now: it is not shown again."}
-    return JSONResponse(told | _told(record, center.desk.now()))
+    return Answer(told | _told(record, center.desk.now()))
 
 
 async def list_keys(request: Request) -> Response:
@@ -50,7 +50,7 @@ async def list_keys(request: Request) -> Response:
         return tx.keys()
 
     found = await at_the_desk(request, find)
-    return JSONResponse({"keys": [_told(record, now) for record in found], "total": len(found)})
+    return Answer({"keys": [_told(record, now) for record in found], "total": len(found)})
 
 
 async def revoke_key(request: Request) -> Response:
@@ -63,7 +63,7 @@ async def revoke_key(request: Request) -> Response:
         return keys.revoke(tx, key_id, now, who.id)
 
     record = await at_the_desk(request, end)
-    return JSONResponse({"success": True, "message": "The key was revoked"} | _told(record, now))
+    return Answer({"success": True, "message": "The key was revoked"} | _told(record, now))
 
 
 async def kill_switch_status(request: Request) -> Response:
@@ -85,13 +85,13 @@ async def kill_switch_status(request: Request) -> Response:
     }
     if who.may_read_all:
         body["switches"] = [_switch(each) for each in found]
-    return JSONResponse(body)
+    return Answer(body)
 
 
 async def turn_kill_switch(request: Request) -> Response:
     """Stop everything, one agent or one tool; or let it go on."""
     desk = center_of(request).desk
-    said = answering.parse(administering.SwitchBody, await request.body())
+    said = answering.parse(administering.SwitchBody, await body_of(request))
     agent, tool = said.get("agent"), said.get("tool")
     if agent == "" or tool == "":
         raise Invalid("agent and tool are names; leave them out to mean all")
@@ -99,7 +99,7 @@ async def turn_kill_switch(request: Request) -> Response:
     def turn(tx: Tx, who: Principal) -> KillSwitch:
         return desk.turn_switch(tx, who, on=said["on"], agent=agent or "", tool=tool or "", reason=said["reason"])
 
-    return JSONResponse(_switch(await at_the_desk(request, turn)))
+    return Answer(_switch(await at_the_desk(request, turn)))
 
 
 async def audit_logs(request: Request) -> Response:
@@ -116,7 +116,7 @@ async def audit_logs(request: Request) -> Response:
 
     total, links = await at_the_desk(request, find)
     logs = [_entry(link) for link in reversed(links)]
-    return JSONResponse({"logs": logs, "total": total, "limit": limit, "offset": offset})
+    return Answer({"logs": logs, "total": total, "limit": limit, "offset": offset})
 
 
 def _role(text: str | None) -> Role:

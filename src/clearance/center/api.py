@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
+from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -31,6 +32,14 @@ RATE = "rate"
 """Where a request's state has how its key stands."""
 
 
+class Answer(JSONResponse):
+    """An answer in JSON, written in a third of the time that Python's own encoder takes."""
+
+    def render(self, content: Any) -> bytes:
+        """The body. What is no JSON never came in."""
+        return to_json(content)
+
+
 def center_of(request: Request) -> Center:
     """The Center that this application serves."""
     center: Center = request.app.state.center
@@ -47,6 +56,22 @@ def presented_key(request: Request) -> str | None:
     """The API key, from either header."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key")
+
+
+async def body_of(request: Request) -> bytes:
+    """The whole body; what limits it stands before every route. It is mostly there in one piece.
+
+    Raises:
+        ClientDisconnect: whoever sent half of it hung up.
+    """
+    chunks: list[bytes] = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def caller_of(request: Request) -> Callable[[Tx], Principal]:
@@ -85,26 +110,26 @@ def action_id(request: Request) -> int:
 
 async def health(_request: Request) -> Response:
     """Is the Center up? Needs no key."""
-    return JSONResponse({"status": "healthy", "version": __version__})
+    return Answer({"status": "healthy", "version": __version__})
 
 
 async def deployment_info(request: Request) -> Response:
     """Which Center this is. Needs a valid key: clients verify theirs here."""
     who = await at_the_desk(request, lambda _tx, who: who)
     body = {"version": __version__, "name": "Clearance Center", "environment": "embedded", "role": who.role.value}
-    return JSONResponse(body)
+    return Answer(body)
 
 
 async def submit(request: Request) -> Response:
     """Ask."""
     started = time.perf_counter()
-    said = answering.submit(await request.body())
+    said = answering.submit(await body_of(request))
     key = answering.idempotency_key(request.headers.get("idempotency-key"))
     desk = center_of(request).desk
     submission = Submission(said.action, key, said.nonce, said.claims, said.nist_control, said.mitre_tactic)
     record = await at_the_desk(request, lambda tx, who: desk.submit(tx, who, submission))
     took = round((time.perf_counter() - started) * 1000)
-    return JSONResponse(telling.submitted(record, said.nonce, desk.policy.clear_up_to, took))
+    return Answer(telling.submitted(record, said.nonce, desk.policy.clear_up_to, took))
 
 
 async def status(request: Request) -> Response:
@@ -114,7 +139,7 @@ async def status(request: Request) -> Response:
     record = await at_the_desk(request, lambda tx, who: desk.read(tx, who, wanted))
     if record.status is Status.PENDING and watch is not None:
         return Later()
-    return JSONResponse(telling.status_of(record), headers=_applied(seconds))
+    return Answer(telling.status_of(record), headers=_applied(seconds))
 
 
 async def wait(request: Request) -> Response:
@@ -124,13 +149,13 @@ async def wait(request: Request) -> Response:
     found = await at_the_desk(request, lambda tx, who: desk.settled_among(tx, who, ids))
     if not found and watch is not None:
         return Later()
-    return JSONResponse([telling.status_of(record) for record in found], headers=_applied(seconds))
+    return Answer([telling.status_of(record) for record in found], headers=_applied(seconds))
 
 
 async def _ids_of(request: Request) -> Collection[int]:
     if (held := watch_of(request.scope["state"])) is not None:
         return held.action_ids  # a body can be read only once
-    asked = await request.body() if request.method == "POST" else None
+    asked = await body_of(request) if request.method == "POST" else None
     return answering.ids_of(request.query_params.get("ids") if asked is None else asked)
 
 
@@ -143,7 +168,7 @@ async def details(request: Request) -> Response:
     """All there is to know about an action."""
     desk, wanted = center_of(request).desk, action_id(request)
     record = await at_the_desk(request, lambda tx, who: desk.read(tx, who, wanted))
-    return JSONResponse(telling.details(record))
+    return Answer(telling.details(record))
 
 
 async def listing(request: Request) -> Response:
@@ -157,7 +182,7 @@ async def listing(request: Request) -> Response:
     def find(tx: Tx, who: Principal) -> list[Record]:
         return desk.list(tx, who, status=wanted, limit=limit, offset=offset)
 
-    return JSONResponse([telling.details(record) for record in await at_the_desk(request, find)])
+    return Answer([telling.details(record) for record in await at_the_desk(request, find)])
 
 
 async def approve(request: Request) -> Response:
@@ -173,38 +198,38 @@ async def reject(request: Request) -> Response:
 async def approve_all(request: Request) -> Response:
     """Clear everything pending of the given risk levels (low and medium only)."""
     desk = center_of(request).desk
-    levels = frozenset(answering.parse(answering.BulkBody, await request.body())["risk_levels"])
+    levels = frozenset(answering.parse(answering.BulkBody, await body_of(request))["risk_levels"])
     cleared = await at_the_desk(request, lambda tx, who: desk.decide_all(tx, who, levels))
-    return JSONResponse({"approved": [record.id for record in cleared]})
+    return Answer({"approved": [record.id for record in cleared]})
 
 
 async def claim(request: Request) -> Response:
     """Spend an approval."""
     desk, wanted = center_of(request).desk, action_id(request)
-    said = answering.parse(answering.ClaimBody, await request.body())
+    said = answering.parse(answering.ClaimBody, await body_of(request))
     edited = said.get("edited_digest")
     record = await at_the_desk(
         request, lambda tx, who: desk.claim(tx, who, wanted, said["digest"], said["nonce"], edited)
     )
     if record.status is not Status.EXECUTING:  # the attempt itself has ended it
-        return JSONResponse({**telling.claim_of(record), "detail": record.reason}, 409)
-    return JSONResponse(telling.claim_of(record))
+        return Answer({**telling.claim_of(record), "detail": record.reason}, 409)
+    return Answer(telling.claim_of(record))
 
 
 async def outcome(request: Request) -> Response:
     """Take the outcome of a claimed action."""
     desk, wanted = center_of(request).desk, action_id(request)
-    nonce, said = answering.outcome(await request.body())
+    nonce, said = answering.outcome(await body_of(request))
     record = await at_the_desk(request, lambda tx, who: desk.report(tx, who, wanted, nonce, said))
-    return JSONResponse(telling.claim_of(record))
+    return Answer(telling.claim_of(record))
 
 
 async def withdraw(request: Request) -> Response:
     """Close one's own request."""
     desk, wanted = center_of(request).desk, action_id(request)
-    reason = answering.parse(answering.ReasonBody, await request.body()).get("reason") or ""
+    reason = answering.parse(answering.ReasonBody, await body_of(request)).get("reason") or ""
     record = await at_the_desk(request, lambda tx, who: desk.withdraw(tx, who, wanted, reason))
-    return JSONResponse(telling.claim_of(record))
+    return Answer(telling.claim_of(record))
 
 
 async def receipt(request: Request) -> Response:
@@ -222,7 +247,7 @@ async def receipt(request: Request) -> Response:
 async def center_key(request: Request) -> Response:
     """The public key that receipts are checked with."""
     await at_the_desk(request, lambda _tx, _who: None)
-    return JSONResponse({"public_key": await run_in_threadpool(center_of(request).signing_key.public)})
+    return Answer({"public_key": await run_in_threadpool(center_of(request).signing_key.public)})
 
 
 async def audit_growth(request: Request) -> Response:
@@ -230,34 +255,34 @@ async def audit_growth(request: Request) -> Response:
     known = number_of(request, "entries", 0, digits=18)
     later = number_of(request, "until", 0, digits=18) or None
     head, proof = await at_the_desk(request, lambda tx, _who: trail.growth(tx, known, later))
-    return JSONResponse({"entries": head.entries, "root": head.root, "proof": [digest.hex() for digest in proof]})
+    return Answer({"entries": head.entries, "root": head.root, "proof": [digest.hex() for digest in proof]})
 
 
 async def revoke(request: Request) -> Response:
     """Take an approval back before it is claimed."""
     desk, wanted = center_of(request).desk, action_id(request)
-    reason = answering.parse(answering.ReasonBody, await request.body()).get("reason") or ""
+    reason = answering.parse(answering.ReasonBody, await body_of(request)).get("reason") or ""
     record = await at_the_desk(request, lambda tx, who: desk.revoke(tx, who, wanted, reason=reason))
-    return JSONResponse(telling.details(record))
+    return Answer(telling.details(record))
 
 
 async def resolve(request: Request) -> Response:
     """Close an action that may have run and never said so."""
     desk, wanted = center_of(request).desk, action_id(request)
-    said = answering.parse(answering.ResolveBody, await request.body())
+    said = answering.parse(answering.ResolveBody, await body_of(request))
     status, reason = Status(said["outcome"]), said["reason"]
     record = await at_the_desk(request, lambda tx, who: desk.resolve(tx, who, wanted, status=status, reason=reason))
-    return JSONResponse(telling.details(record))
+    return Answer(telling.details(record))
 
 
 async def _decide(request: Request, *, approve: bool) -> Response:
     desk, wanted = center_of(request).desk, action_id(request)
-    said = answering.parse(answering.DecisionBody, await request.body())
+    said = answering.parse(answering.DecisionBody, await body_of(request))
     reason, edits = said.get("reason") or "", said.get("parameters") or {}
     record = await at_the_desk(
         request, lambda tx, who: desk.decide(tx, who, wanted, approve=approve, reason=reason, edits=edits)
     )
-    return JSONResponse(telling.details(record))
+    return Answer(telling.details(record))
 
 
 def _applied(seconds: int) -> dict[str, str]:

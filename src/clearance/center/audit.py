@@ -23,7 +23,12 @@ from clearance.witness import TILE, TILE_HEIGHT, Head, Tiles, Tree, fold
 GENESIS = sha256(b"clearance audit/1\0").hexdigest()
 """What the first entry is chained to."""
 
+ABOUT = '{"action_id":'
+"""How an entry about an action begins: no key sorts before this one."""
+
 DAMAGED = "The audit trail is damaged: run `clearance audit verify`"
+
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 Nodes: TypeAlias = Callable[[int, int], "bytes | None"]
 """The node that is kept at (level, position), if there is one."""
@@ -59,7 +64,7 @@ def body_of(seq: int, entry: Entry) -> str:
         document["status"] = entry.status.value
     if entry.details:
         document["details"] = entry.details
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _write(document)
 
 
 def chain(before: str, body: str) -> str:

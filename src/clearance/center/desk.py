@@ -87,7 +87,7 @@ class Desk(Approvals):
         if not who.may_ask:
             raise Forbidden("This key reads; it may not ask")
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
-            return self._again(tx, known, intake.fingerprint(submission))
+            return self._again(tx, known, submission)
         now, is_new, new_call = self.now(), *self._novelty(tx, who, submission.action)
         risks = self.policy.risk.assess(submission.action, at=now, is_new=is_new)
         verdict = self.policy.judge(Asked.by(who, submission.action, now, risks.score))
@@ -140,13 +140,15 @@ class Desk(Approvals):
         Where the approver changed parameters, ``edited_digest`` is that of the call as it will run.
 
         Raises:
+            Forbidden: somebody else asked for it.
             Conflict: anything else.
         """
-        found = self._own(tx, who, action_id)
+        found = self._own(tx, who, action_id, Event.CLAIM)
         record = self._settled(tx, found)
         if record.status is Status.STALE and found.status is Status.APPROVED:
             return record  # Not raised as well: the move is the entry that tells of it, and its status refuses.
-        is_repeat = record.nonce == nonce and record.edited_digest == edited_digest
+        is_same_call = digest == record.action.digest and edited_digest == record.edited_digest
+        is_repeat = is_same_call and record.nonce == nonce
         if record.status is Status.EXECUTING and is_repeat and self._is_recent(record):
             if self._is_stopped(tx, record):
                 refusal = Conflict("The kill switch is on: this claim is not confirmed again", record)
@@ -167,10 +169,11 @@ class Desk(Approvals):
         """Take the outcome of a claimed action. The first one stands; the same again is fine.
 
         Raises:
+            Forbidden: somebody else asked for it.
             Conflict: the nonce is not the claim's, or another outcome stands.
         """
-        record = self._own(tx, who, action_id)
         event = lifecycle.OUTCOMES[outcome.status]
+        record = self._own(tx, who, action_id, event)
         if record.nonce is None or record.nonce != nonce:
             refusal = Conflict("This claim is not the one that is being reported on", record)
             raise self._refused(tx, who, record, event, refusal)
@@ -183,9 +186,10 @@ class Desk(Approvals):
         """Close one's own request before it runs.
 
         Raises:
+            Forbidden: somebody else asked for it.
             Conflict: it is claimed or ended.
         """
-        record = self._settled(tx, self._own(tx, who, action_id))
+        record = self._settled(tx, self._own(tx, who, action_id, Event.WITHDRAW))
         if record.status is Status.WITHDRAWN:
             return record
         self._require(tx, who, record, Event.WITHDRAW)
@@ -228,9 +232,9 @@ class Desk(Approvals):
 
     # Inside
 
-    def _again(self, tx: Tx, known: Record, fingerprint: str) -> Record:
+    def _again(self, tx: Tx, known: Record, submission: Submission) -> Record:
         """The same submit again: the same action."""
-        if known.fingerprint != fingerprint:
+        if not intake.is_same(known, submission):
             raise Invalid("This Idempotency-Key was already used for another request")
         record = self._settled(tx, known)
         if record.status is Status.EXECUTING and self._is_stopped(tx, record):

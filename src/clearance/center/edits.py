@@ -22,8 +22,8 @@ def checked(record: Record, edits: Mapping[str, Json]) -> dict[str, Json]:
     changed = {name: value for name, value in edits.items() if not _is_same(value, action.parameters.get(name))}
     if not changed:
         return {}
-    if stray := sorted(edits.keys() - set(action.editable)):
-        allowed = ", ".join(action.editable) or "none"
+    if stray := sorted(edits.keys() - set(record.editable)):
+        allowed = ", ".join(record.editable) or "none"
         raise Invalid(f"{stray[0]} may not be changed in this call; parameters that may: {allowed}")
     if not record.claims:
         raise Invalid("This client does not claim its approvals, so it would not learn of the change")

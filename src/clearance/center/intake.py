@@ -6,8 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Collection
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict
 
 from clearance.center import agreement
 from clearance.center.moves import SECOND
@@ -15,13 +14,17 @@ from clearance.center.policy import Verdict
 from clearance.center.policy.rules import LONGEST_DECIDE_WITHIN, LONGEST_RUN_WITHIN
 from clearance.center.records import Invalid, Principal, Record, Submission, fields_of
 from clearance.center.risk import Assessment
-from clearance.models import Action
+
+_as_text = json.JSONEncoder(sort_keys=True, default=fields_of).encode
 
 
-def fingerprint(submission: Submission) -> str:
-    """What makes two submits the same: everything but the nonce, which names the worker, not the request."""
-    document = {**fields_of(submission), "nonce": None}
-    return hashlib.sha256(json.dumps(document, sort_keys=True, default=fields_of).encode()).hexdigest()
+def is_same(record: Record, submission: Submission) -> bool:
+    """Is this the submit that the action came of? All of it counts but the nonce: that names the worker.
+
+    As text, for 1 and true are equal to Python.
+    """
+    mine, its = ({"action": each.action, "claims": each.claims} for each in (record, submission))
+    return record.key == submission.key and _as_text(mine) == _as_text(its)
 
 
 def record_of(
@@ -41,14 +44,13 @@ def record_of(
     action = submission.action
     _bounded("decide_within_s", action.decide_within, LONGEST_DECIDE_WITHIN)
     _bounded("run_within_s", action.run_within, LONGEST_RUN_WITHIN)
-    action = _narrowed(action, verdict)
+    decide_within = min(action.decide_within, verdict.decide_within or action.decide_within)
     return Record(
         action=action,
         requester=who.id,
         requester_name=who.name,
-        fingerprint=fingerprint(submission),
         created_at=now,
-        decide_by=now + round(action.decide_within * SECOND),
+        decide_by=now + round(decide_within * SECOND),
         correlation_id=str(uuid.uuid4()),
         policy_version=policy_version,
         key=submission.key,
@@ -61,21 +63,19 @@ def record_of(
         stages=verdict.stages,
         escalate_to=verdict.escalate_to,
         message_for_model=verdict.message_for_model,
+        run_within=verdict.run_within,
+        may_change=_fewer(action.editable, verdict),
         new_call=new_call,
         nist_control=submission.nist_control,
         mitre_tactic=submission.mitre_tactic,
     )
 
 
-def _narrowed(action: Action, verdict: Verdict) -> Action:
-    changes: dict[str, Any] = {}
-    if verdict.decide_within is not None and verdict.decide_within < action.decide_within:
-        changes["decide_within"] = verdict.decide_within
-    if verdict.run_within is not None and verdict.run_within < action.run_within:
-        changes["run_within"] = verdict.run_within
-    if verdict.editable is not None and not set(action.editable) <= set(verdict.editable):
-        changes["editable"] = tuple(name for name in action.editable if name in verdict.editable)
-    return replace(action, **changes) if changes else action
+def _fewer(editable: tuple[str, ...], verdict: Verdict) -> tuple[str, ...] | None:
+    """What an approver may change by the policy; None for all that the guard allows."""
+    if verdict.editable is None or set(editable) <= set(verdict.editable):
+        return None
+    return tuple(name for name in editable if name in verdict.editable)
 
 
 def facts(record: Record, unclear: Collection[str] = ()) -> dict[str, object]:
@@ -89,7 +89,7 @@ def facts(record: Record, unclear: Collection[str] = ()) -> dict[str, object]:
         "action_type": action.action_type,
         "tool_name": action.tool_name,
         "digest": action.digest,
-        "view": hashlib.sha256(json.dumps(dict(action.parameters), sort_keys=True).encode()).hexdigest(),
+        "view": hashlib.sha256(_as_text(dict(action.parameters)).encode()).hexdigest(),
         "decide_by": record.decide_by,
         "policy": record.policy_version,
         "rule": record.rule,

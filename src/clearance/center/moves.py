@@ -7,7 +7,7 @@ that neither can be without the other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from clearance import lifecycle
@@ -18,6 +18,7 @@ from clearance.center.refusals import REFUSED, audited
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 from clearance.models import Status
+from clearance.quick import replace
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -41,10 +42,10 @@ class Moves:
             raise NotFound(f"Action {action_id} not found")
         return record
 
-    def _own(self, tx: Tx, who: Principal, action_id: int) -> Record:
+    def _own(self, tx: Tx, who: Principal, action_id: int, event: Event) -> Record:
         record = self._find(tx, who, action_id)
         if record.requester != who.id:
-            raise Forbidden("Only whoever asked can do that")
+            raise self._refused(tx, who, record, event, Forbidden("Only whoever asked can do that"))
         return record
 
     def _settled(self, tx: Tx, record: Record) -> Record:
@@ -56,12 +57,13 @@ class Moves:
                 return self._move(tx, record, Event.EXPIRE, "clock", reason=reason, reason_code="expired")
             case Status.PENDING if record.escalated_at is None and now >= record.escalates_at:
                 return self._move(tx, record, Event.ESCALATE, "clock", escalated_at=record.escalates_at)
+            # Before its time is looked at: one that was stopped in time has not lapsed, however late anybody looks.
+            case Status.APPROVED if (switch := switches.stopping(tx, record)) is not None:
+                return self._halted(tx, record, switch)
             case Status.APPROVED if record.run_by is not None and now >= record.run_by:
                 # Who never claims and had read the approval may have run it; nobody can say that it did not.
                 event = Event.LOSE if record.approval_read and not record.claims else Event.LAPSE
                 return self._move(tx, record, event, "clock", reason="approval lapsed", reason_code="lapsed")
-            case Status.APPROVED if (switch := switches.stopping(tx, record)) is not None:
-                return self._halted(tx, record, switch)
             case Status.APPROVED if record.policy_version != self._version_in_force(tx):
                 return self._outdated(tx, record)
             case Status.EXECUTING if record.run_until is not None and now >= record.run_until:
@@ -87,7 +89,7 @@ class Moves:
         **more: Any,
     ) -> Record:
         now = self.now()
-        run_by = now + round(record.action.run_within * SECOND) if event is Event.APPROVE else None
+        run_by = now + round(record.approval_lasts * SECOND) if event is Event.APPROVE else None
         return self._move(
             tx,
             record,

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from clearance.quick import quick
+
 RATE = 500.0
 """Requests a second that one key may send over time."""
 BURST_SECONDS = 10.0
@@ -16,6 +18,7 @@ MOST_BUCKETS = 10_000
 """Buckets from which on those that are full again are forgotten. There is at most one for each key."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a key stands after a request: ``wait`` seconds until the next one is taken, 0 if this one was."""

@@ -33,6 +33,7 @@ READERS = DECIDERS | {Role.AUDITOR}
 MANAGERS = frozenset({Role.SUPER_ADMIN})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who a credential belongs to. ``id`` is what counts; ``name`` is what is shown.
@@ -83,6 +84,7 @@ BY_A_PERSON = "approver"
 """The reason code of what a person decided."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What one submit says. ``claims`` tells a client that claims before it runs from one that only polls."""
@@ -95,6 +97,7 @@ class Submission:
     mitre_tactic: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Factor:
     """One named part of a risk score, with its reason."""
@@ -154,7 +157,6 @@ class Record:
     action: Action
     requester: str
     requester_name: str
-    fingerprint: str
     created_at: int
     decide_by: int
     correlation_id: str
@@ -193,6 +195,10 @@ class Record:
     escalated_at: int | None = None
     message_for_model: str = ""
     """What the policy tells an agent that is refused, besides the fixed sentence."""
+    run_within: float | None = None
+    """The most seconds for which an approval is good, where the policy says so; the caller may say fewer."""
+    may_change: tuple[str, ...] | None = None
+    """The parameters that an approver may change, where the policy allows fewer than the guard."""
     new_call: str | None = None
     """`call_of` its action, if this requester was never cleared for it before; None also where nobody looked."""
     nist_control: str | None = None
@@ -216,11 +222,22 @@ class Record:
         return self.new_call if self.status in _CLEARED and not self.edits else None
 
     @property
+    def editable(self) -> tuple[str, ...]:
+        """The parameters that an approver may change."""
+        return self.action.editable if self.may_change is None else self.may_change
+
+    @property
+    def approval_lasts(self) -> float:
+        """Seconds for which an approval of it is good."""
+        return min(self.action.run_within, self.run_within or self.action.run_within)
+
+    @property
     def escalates_at(self) -> int:
         """When half of its time to be decided is over."""
         return self.created_at + (self.decide_by - self.created_at) // 2
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the audit trail, before it is chained: what happened, to which action, by whom."""
@@ -233,6 +250,7 @@ class Entry:
     details: dict[str, object] | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
     """What is kept of an API key: never the key itself. ``last_used_at`` is exact to the hour."""
@@ -281,9 +299,10 @@ class KillSwitch:
         )
 
     def stops(self, record: Record) -> bool:
-        """Does it stop this action: now, or since before an approval that it has outlived?"""
+        """Does it stop this action: now, or since a time at which its approval stood?"""
         outlived = record.decided_at is not None and record.decided_at <= self.activated_at
-        return (self.is_on or outlived) and self.covers(record)
+        in_time = record.run_by is None or self.activated_at < record.run_by
+        return (self.is_on or outlived) and in_time and self.covers(record)
 
 
 @dataclass(frozen=True, slots=True)

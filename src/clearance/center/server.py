@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import ipaddress
 import logging
 import resource
 import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -26,6 +28,8 @@ OTHER_FILES = 128
 """Open files that are no connections: the database's, the program's, what the system needs."""
 GRACE = 5
 """Seconds that requests under way get to finish when the Center stops."""
+COLLECT_AFTER = 10_000
+"""New objects after which the garbage collector looks whether some of them only hold each other."""
 
 
 class CannotServe(Exception):
@@ -121,11 +125,15 @@ class CenterServer:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def serve(self) -> None:
-        """Serve until SIGTERM or Ctrl-C; then answer whoever waits, and return."""
+        """Serve until SIGTERM or Ctrl-C; then answer whoever waits, and return. The process is the Center's so long."""
+        with _rare_collections():
+            self._run()
+
+    def _run(self) -> None:
         self._server.run(sockets=[self._socket])
 
     def __enter__(self) -> CenterServer:
-        self._thread = threading.Thread(target=self.serve, name="clearance-center", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="clearance-center", daemon=True)
         self._thread.start()
         if not self._server.started_event.wait(timeout=30):
             raise CannotServe("The Center did not start.")
@@ -167,6 +175,23 @@ def room_for(connections: int) -> int:
     room = max(1, soft - TOLD_OFF - OTHER_FILES)
     log.warning("The system lets this process have %d open files, so it serves %d connections at once.", soft, room)
     return room
+
+
+@contextlib.contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Have the garbage collector look seldom, and not at all at what is there before the first request.
+
+    Requests under way look like new objects that stay, so it would look at everything again and again.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _listen(host: str, port: int) -> socket.socket:

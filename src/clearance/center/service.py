@@ -19,6 +19,7 @@ from clearance.center import policy as policies
 from clearance.center.bell import Bell
 from clearance.center.clock import Clock
 from clearance.center.desk import MAX_PENDING, REMEMBER_DENIALS, Desk
+from clearance.center.handover import Handover
 from clearance.center.moves import SECOND
 from clearance.center.policy import Policy
 from clearance.center.rates import RATE, Rates
@@ -79,6 +80,7 @@ class Center:
         self.rollout: Rollout = Rollout(store, self.desk, policy_file)
         self.bell: Bell = Bell()
         self.rates: Rates = Rates(rate)
+        self._handover = Handover()
         store.on_change = self.bell.ring
 
     @classmethod
@@ -138,16 +140,7 @@ class Center:
 
     async def ado(self, work: Callable[[Tx], T]) -> T:
         """As `do`, on the event loop. Once begun it is finished, even if the caller is cancelled."""
-        # What `asyncio.shield` and `asyncio.wrap_future` do, at a quarter of what they take; every request pays for it.
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T | refusals.Kept] = loop.create_future()
-
-        def pass_on(done: Future[T | refusals.Kept]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
-                loop.call_soon_threadsafe(_answer, answer, done)
-
-        self.store.submit(refusals.keeping(work)).add_done_callback(pass_on)
-        return refusals.told(await answer)
+        return refusals.told(await self._handover.wait(self.store.submit(refusals.keeping(work))))
 
     def create_key(
         self,
@@ -265,15 +258,6 @@ async def rung_within(rung: Future[None], seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.shield(asyncio.wrap_future(rung))
-
-
-def _answer(waiting: asyncio.Future[T], done: Future[T]) -> None:
-    if waiting.done():  # it was cancelled
-        return
-    if (error := done.exception()) is not None:
-        waiting.set_exception(error)
-    else:
-        waiting.set_result(done.result())
 
 
 def _digest(token: str) -> str:

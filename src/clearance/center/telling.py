@@ -12,6 +12,8 @@ from clearance.models import Decision, Json, Status
 from clearance.wire import answering
 from clearance.wire.vocabulary import LINKS
 
+_OFFERS = frozenset(LINKS)
+
 
 def decision_of(record: Record) -> Decision:
     """How the action stands."""
@@ -27,7 +29,7 @@ def decision_of(record: Record) -> Decision:
         risk_level=record.risk_level,
         decide_by=time_of(record.decide_by),
         nonce=record.nonce,
-        offers=frozenset(LINKS),
+        offers=_OFFERS,
         edits=record.edits,
     )
 

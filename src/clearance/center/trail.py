@@ -171,7 +171,7 @@ def _problem_of_lives(center: Worker) -> str | None:
         if (problem := _problem_of(life)) is not None:
             return problem
     stray = center.do(lambda tx: tx.stray_entry())
-    return None if stray is None else f"entry {stray} is about an action that is not there"
+    return None if stray is None else f"entry {stray} is about an action that is not there, or not kept as one of it"
 
 
 def _page(tx: Tx, after: int) -> list[Link]:

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from clearance.models import Action, CodeIdentity, Decision, Json, Outcome, Status
+from clearance.quick import quick
 from clearance.redaction import View
 from clearance.sealing import seal, spell
 from clearance.wire import strictjson
@@ -148,6 +149,7 @@ class BulkBody(TypedDict):
     risk_levels: list[ShortText]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Submitted:
     """What one submit says."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Final, NoReturn
+from collections.abc import Callable
+from typing import Final, NoReturn, TypeAlias
 
 from clearance.models import Json
 
 MAX_DEPTH: Final = 32
 """Levels of lists and objects that are read, unless the reader knows better."""
+
+
+_Object: TypeAlias = Callable[[list[tuple[str, Json]]], dict[str, Json]]
+_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class NotJson(ValueError):
@@ -22,19 +27,11 @@ def read(data: bytes, *, max_depth: int = MAX_DEPTH, max_keys: int | None = None
     Raises:
         NotJson: with what is wrong, never with the text itself.
     """
-    keys = 0
-
-    def counted(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        nonlocal keys
-        keys += len(pairs)
-        if max_keys is not None and keys > max_keys:
-            raise NotJson(f"more than {max_keys:,} keys")
-        return _unique(pairs)
-
+    # What has no more colons than that has no more keys, and hardly any text that is meant has more.
+    has_few_keys = max_keys is None or data.count(b":") <= max_keys
+    decode = _decode if has_few_keys else _decoder(_counted(max_keys or 0))
     try:
-        value: Json = json.loads(
-            data.decode("utf-8"), object_pairs_hook=counted, parse_constant=_refuse, parse_float=_finite
-        )
+        value: Json = decode(data.decode("utf-8"))
     except NotJson:
         raise
     except RecursionError:
@@ -51,7 +48,7 @@ def read(data: bytes, *, max_depth: int = MAX_DEPTH, max_keys: int | None = None
 
 def write(value: object) -> bytes:
     """Compact UTF-8 JSON; refuses what JSON cannot say."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    return _write(value).encode("utf-8")
 
 
 def _is_text(value: Json) -> bool:
@@ -69,6 +66,20 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
+def _counted(most: int) -> _Object:
+    """Makes objects until they have more keys than that together."""
+    keys = 0
+
+    def made(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        nonlocal keys
+        keys += len(pairs)
+        if keys > most:
+            raise NotJson(f"more than {most:,} keys")
+        return _unique(pairs)
+
+    return made
+
+
 def _refuse(constant: str) -> NoReturn:
     raise NotJson(f"{constant} is not JSON")
 
@@ -78,6 +89,13 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise NotJson("a number is too large")
     return number
+
+
+def _decoder(make_object: _Object) -> Callable[[str], Json]:
+    return json.JSONDecoder(object_pairs_hook=make_object, parse_constant=_refuse, parse_float=_finite).decode
+
+
+_decode = _decoder(_unique)  # made once: that takes as long as to read a short text
 
 
 def _depth(value: Json, limit: int) -> int:

@@ -19,7 +19,7 @@ from tests.servers import PATIENCE, Running, running_center
 
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.inbox import doors, pages
-from clearance.center.policy import Policy
+from clearance.center.policy import Policy, built_in
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.service import SESSION_FOR, SIGN_IN_FOR
 from clearance.models import Action, CodeIdentity, Outcome, Status
@@ -653,12 +653,13 @@ def test_a_rules_decision_is_told_by_the_rules_name(running: Running, inbox: Bro
 def test_the_inbox_says_which_policy_is_in_force_since_when_and_by_whom(
     running: Running, clock: Clock, inbox: Browser
 ) -> None:
-    assert "Policy built-in-1 ." in words(inbox.get("/"))
+    assert f"Policy {built_in().version} ." in words(inbox.get("/"))
 
     running.center.rollout.begin()
 
-    assert "Policy built-in-1 is in force since 2023-11-14 22:13 UTC, put there by the start of a Center." in words(
-        inbox.get("/")
+    assert (
+        f"Policy {built_in().version} is in force since 2023-11-14 22:13 UTC, put there by the start of a Center."
+        in words(inbox.get("/"))
     )
     running.center.desk.policy = Policy(version="another")
     assert "This Center still judges by another: reload it with the same file." in words(inbox.get("/"))
@@ -721,7 +722,7 @@ def test_hostile_text_is_spelled_out_wherever_it_stands(text: str) -> None:
         parameters={text: text, "nested": {text: [text]}}, context={text: text}, code=CodeIdentity(text, text, text),
         abridged={text: (1, 2)},
     )  # fmt: skip
-    record = Record(action, "agent", text, "", 0, 10**6, "", text, 1, 1, Status.PENDING, rule=text, decided_by=text)
+    record = Record(action, "agent", text, 0, 10**6, "", text, 1, 1, Status.PENDING, rule=text, decided_by=text)
     viewer = Principal("carol", text, Role.ADMIN)
     page = rendering.render(
         "action.html",

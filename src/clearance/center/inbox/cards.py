@@ -168,7 +168,7 @@ class Card:
     def editable(self) -> list[Field]:
         """The parameters that the viewer may change before approving."""
         action = self.record.action
-        return [Field(name, action.parameters[name]) for name in action.editable if name in action.parameters]
+        return [Field(name, action.parameters[name]) for name in self.record.editable if name in action.parameters]
 
     @property
     def edits(self) -> list[tuple[str, Value, Value]]:

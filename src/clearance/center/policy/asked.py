@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from clearance.center.records import Principal, Record
 from clearance.models import Action
+from clearance.quick import quick
 
 NOBODY = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Asked:
     """All that a rule may look at.

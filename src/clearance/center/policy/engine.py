@@ -16,11 +16,13 @@ from clearance.center.policy.index import Index
 from clearance.center.policy.rules import Effect, Rule
 from clearance.center.records import Stage
 from clearance.center.risk import BUILT_IN, RiskModel
+from clearance.quick import quick
 
 CLEAR_NOTHING = -1
 _STRENGTH = {Effect.DENY: 0, Effect.ASK: 1, Effect.ALLOW: 2}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the policy says about one action, by which rule.

@@ -20,7 +20,7 @@ _LENGTH = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,7})
 def conditions(node: Node, reader: Reader, what: str) -> list[Condition]:
     """The conditions of a ``time`` table: ``hours``, ``days`` and ``zone``."""
     table = reader.table(node, what, ("hours", "days", "zone"))
-    zone = _zone(table.get("zone"), reader, f"{what}: zone")
+    zone = zone_of(table.get("zone"), reader, f"{what}: zone")
     if isinstance(node.value, dict) and "hours" not in table and "days" not in table:
         reader.problems.add(node.place, f'{what} needs hours = "09:00-17:00", or days = "mon-fri".')
     found: list[Condition] = []
@@ -29,7 +29,7 @@ def conditions(node: Node, reader: Reader, what: str) -> list[Condition]:
     if "hours" in table and (check := _hours(table["hours"], reader, f"{what}: hours")):
         minute = Field(f"the time of day ({zone})", lambda asked: _minute(asked, zone))
         found.append(Leaf(minute, "in", table["hours"].value, check, 5))
-    if "days" in table and (days := _days(table["days"], reader, f"{what}: days")):
+    if "days" in table and (days := weekdays(table["days"], reader, f"{what}: days")):
         weekday = Field(f"the day of the week ({zone})", lambda asked: _local(asked, zone).weekday())
         found.append(Leaf(weekday, "in", table["days"].value, lambda day: day in days, 5))
     return found
@@ -58,7 +58,8 @@ def _minute(asked: Asked, zone: tzinfo) -> int:
     return local.hour * 60 + local.minute
 
 
-def _zone(node: Node | None, reader: Reader, what: str) -> tzinfo | None:
+def zone_of(node: Node | None, reader: Reader, what: str) -> tzinfo | None:
+    """A time zone by its IANA name; UTC where none is given."""
     if node is None or node.value == "UTC":
         return UTC
     try:
@@ -73,6 +74,17 @@ def _zone(node: Node | None, reader: Reader, what: str) -> tzinfo | None:
 
 
 def _hours(node: Node, reader: Reader, what: str) -> Check | None:
+    found = span(node, reader, what)
+    if found is None:
+        return None
+    start, end = found
+    if start < end:
+        return lambda minute: start <= minute < end
+    return lambda minute: minute >= start or minute < end
+
+
+def span(node: Node, reader: Reader, what: str) -> tuple[int, int] | None:
+    """Hours such as ``08:00-18:00``, in minutes of the day; over midnight where the end comes first."""
     match = _HOURS.fullmatch(node.value) if isinstance(node.value, str) else None
     if match is None:
         reader.problems.add(node.place, f'{what} must be written as "09:00-17:00", from 00:00 to 24:00.')
@@ -81,12 +93,11 @@ def _hours(node: Node, reader: Reader, what: str) -> Check | None:
     if start == end or end > 24 * 60:
         reader.problems.add(node.place, f"{what} holds no time, or ends past 24:00.")
         return None
-    if start < end:
-        return lambda minute: start <= minute < end
-    return lambda minute: minute >= start or minute < end
+    return start, end
 
 
-def _days(node: Node, reader: Reader, what: str) -> frozenset[int]:
+def weekdays(node: Node, reader: Reader, what: str) -> frozenset[int]:
+    """Days such as ``mon-fri``, from 0 for Monday."""
     spans = [each.value for each in node.value] if isinstance(node.value, list) else [node.value]
     found: set[int] = set()
     for span in spans:

@@ -7,10 +7,12 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from clearance.center.policy import reachability, tomlfile, yamlfile
+from clearance.center.policy import reachability, tomlfile, weights, yamlfile
 from clearance.center.policy.document import Node, NotReadable, Place, PolicyError, Problems, Reader
 from clearance.center.policy.engine import CLEAR_NOTHING, Policy
 from clearance.center.policy.rules import Rule, Rules
+from clearance.center.policy.weights import Weights
+from clearance.center.risk import BUILT_IN, RiskModel
 
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes of a policy file."""
@@ -65,9 +67,9 @@ def parse(text: str, format: str = "yaml", file: str = "policy") -> Policy:
         raise problems.error() from None
     reader = Reader(problems)
     table = reader.table(document, "the file", _KEYS)
-    clear_up_to = _clear_up_to(table["risk"], reader) if "risk" in table else CLEAR_NOTHING
+    clear_up_to, risk = _risk(table["risk"], reader) if "risk" in table else (CLEAR_NOTHING, BUILT_IN)
     rules = _rules(table["rules"], reader) if "rules" in table else ()
-    policy = Policy(rules, clear_up_to, hashlib.sha256(text.encode()).hexdigest()[:12], text, format)
+    policy = Policy(rules, clear_up_to, hashlib.sha256(text.encode()).hexdigest()[:12], text, format, risk)
     if (work := policy.most_work()) > MOST_WORK:
         sentence = (
             f"one action may take {work:,} steps to judge; {MOST_WORK:,} is the most. Say action_type or tool_name in "
@@ -79,12 +81,14 @@ def parse(text: str, format: str = "yaml", file: str = "policy") -> Policy:
     return policy
 
 
-def _clear_up_to(node: Node, reader: Reader) -> int:
-    table = reader.table(node, "risk", ("clear_up_to",))
+def _risk(node: Node, reader: Reader) -> tuple[int, RiskModel]:
+    """Up to which score is cleared where no rule matches, and what makes a score."""
+    table = reader.table(node, "risk", ("clear_up_to", *weights.KEYS))
+    model = Weights(reader).model(table)
     if "clear_up_to" not in table:
-        return CLEAR_NOTHING
+        return CLEAR_NOTHING, model
     found = reader.whole(table["clear_up_to"], "risk: clear_up_to", CLEAR_NOTHING, 100)
-    return CLEAR_NOTHING if found is None else found
+    return CLEAR_NOTHING if found is None else found, model
 
 
 def _rules(node: Node, reader: Reader) -> tuple[Rule, ...]:

@@ -126,6 +126,8 @@ class Tx(Protocol):
     def audit_nodes(self, level: int, first: int, count: int) -> list[bytes]:
         """What is kept of the trail's tree: nodes of ``level`` (1 and up) in order, from position ``first``.
 
+        They end before the first that is missing.
+
         `append` keeps a node as soon as the entries under it are complete.
         """
         ...
@@ -139,7 +141,7 @@ class Tx(Protocol):
         ...
 
     def stray_entry(self) -> int | None:
-        """An entry about an action that is not there."""
+        """An entry about an action that is not there, or that is not kept as one of the action it is about."""
         ...
 
     def add_key(self, record: KeyRecord) -> None:

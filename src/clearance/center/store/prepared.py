@@ -67,7 +67,7 @@ class Prepared:
         return number
 
     def _by_driver(self, connection: Connection, parameters: dict[str, Any]) -> Any:
-        raw: Any = connection.connection.driver_connection
+        raw: Any = connection.connection.dbapi_connection  # the driver's own; what finds it in all cases takes longer
         try:
             return raw.execute(self._text, self._arranged(parameters))
         except raw.Error as error:
@@ -82,7 +82,7 @@ def _arrangement(names: list[str], own: dict[str, Any]) -> Callable[[dict[str, A
         fixed = tuple(own[name] for name in names)
         return lambda _values: fixed
     if own:
-        return lambda values: tuple({**own, **values}[name] for name in names)
+        return lambda values: tuple(map({**own, **values}.__getitem__, names))
     match names:
         case [name]:
             return lambda values: (values[name],)

@@ -1,4 +1,4 @@
-"""A `Record` as one row: a few columns to search by, the rest as JSON."""
+"""A `Record` as one row: a few columns to search by, the rest as JSON, without what is as it is by default."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from clearance.center.records import BY_A_PERSON, Factor, Record, Stage, Vote, fields_of
+from pydantic_core import to_json
+
+from clearance.center.records import BY_A_PERSON, Factor, Record, Stage, Vote
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
 COLUMNS = ("version", "status", "requester", "key", "due_at", "denied_digest", "cleared_call", "record")
 """What `to_row` has a value for."""
-_KEPT = [field.name for field in fields(Record) if field.name not in ("id", *COLUMNS)]
+# What is as it is by default is not kept: a default that is changed changes what old rows say.
+_KEPT = [(field.name, field.default) for field in fields(Record) if field.name not in ("id", *COLUMNS)]
 
 
 def to_row(record: Record) -> dict[str, Any]:
@@ -25,19 +28,24 @@ def to_row(record: Record) -> dict[str, Any]:
         "due_at": due_at(record),
         "denied_digest": denied_digest(record),
         "cleared_call": record.cleared_call,
-        "record": json.dumps({name: getattr(record, name) for name in _KEPT}, default=fields_of, separators=(",", ":")),
+        "record": to_json(
+            {name: value for name, default in _KEPT if (value := getattr(record, name)) is not default}
+        ).decode(),
     }
 
 
 def from_row(row: Any) -> Record:
     """The record that a row holds."""
     document: dict[str, Any] = json.loads(row.record)
+    document.pop("fingerprint", None)  # it was kept once, and says nothing that the action does not
     action = document.pop("action")
     code = action.pop("code")
-    outcome = document.pop("outcome")
-    factors = document.pop("factors")
+    outcome = document.pop("outcome", None)
+    factors = document.pop("factors", ())
     stages, votes = document.pop("stages", ()), document.pop("votes", ())
     document["escalate_to"] = tuple(document.get("escalate_to", ()))
+    if document.get("may_change") is not None:
+        document["may_change"] = tuple(document["may_change"])
     return Record(
         **document,
         id=row.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -29,10 +29,25 @@ from clearance.center.store import rows, tables
 from clearance.center.store.base import Life, Standing
 from clearance.center.store.prepared import Prepared
 from clearance.models import Status
+from clearance.quick import replace
 from clearance.witness import TILE, fold, leaf
 
 AT_ONCE = 1_000
 """Entries of the audit trail that are in memory at a time, and ids in one statement."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What the units of one transaction found out, for those behind them: nobody else changes it before the commit."""
+
+    newest: tuple[int, str] | None = None
+    """The number of the audit trail's newest entry, and its hash."""
+    switches: list[KillSwitch] | None = None
+    in_force: list[InForce] | None = None
+
+    def forget(self) -> None:
+        """It may not be so: a unit was undone, or nobody else was kept out yet."""
+        self.newest = self.switches = self.in_force = None
 
 
 class SqlTx:
@@ -41,10 +56,9 @@ class SqlTx:
     ``appended`` has the hashes of the entries that it added to the audit trail, by their numbers.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known: Known | None = None) -> None:
         self._connection = connection
-        self._switches: list[KillSwitch] | None = None
-        self._in_force: list[InForce] | None = None
+        self._known = known or Known()
         self.changed: set[int] = set()
         self.appended: dict[int, bytes] = {}
 
@@ -129,10 +143,12 @@ class SqlTx:
 
     def append(self, entry: Entry) -> int:
         """See `Tx`."""
-        last = _NEWEST_ENTRY.first(self._connection)
-        seq, before = (last.seq + 1, last.hash) if last else (1, audit.GENESIS)
+        newest, before = self._known.newest or _NEWEST_ENTRY.first(self._connection) or (0, audit.GENESIS)
+        seq = newest + 1
         body = audit.body_of(seq, entry)
-        _APPEND.change(self._connection, seq=seq, action_id=entry.action_id, body=body, hash=audit.chain(before, body))
+        digest = audit.chain(before, body)
+        _APPEND.change(self._connection, seq=seq, action_id=entry.action_id, body=body, hash=digest)
+        self._known.newest = seq, digest
         self.appended[seq] = leaf(body.encode())
         if seq % TILE == 0:
             self._keep_nodes(seq)
@@ -141,7 +157,7 @@ class SqlTx:
     def _keep_nodes(self, entries: int) -> None:
         """Keep the nodes that became complete with this entry, so that a proof need not read all entries."""
         level, width = 1, TILE
-        parts = [leaf(link.body.encode()) for link in self.audit(after=entries - TILE, limit=TILE)]
+        parts = [leaf(row.body.encode()) for row in _TILE.all(self._connection, after=entries - TILE, most=TILE)]
         while True:
             if len(parts) != TILE:
                 raise StoreUnavailable(DAMAGED)
@@ -177,8 +193,13 @@ class SqlTx:
         """See `Tx`."""
         columns = tables.audit_nodes.c
         wanted = (columns.level == level) & (columns.position >= first) & (columns.position < first + count)
-        query = select(columns.hash).where(wanted).order_by(columns.position)
-        return [bytes.fromhex(text) for text in self._connection.execute(query).scalars()]
+        query = select(columns.position, columns.hash).where(wanted).order_by(columns.position)
+        nodes: list[bytes] = []
+        for position, text in self._connection.execute(query):
+            if position != first + len(nodes):
+                break
+            nodes.append(bytes.fromhex(text))
+        return nodes
 
     def audit_node_count(self) -> int:
         """See `Tx`."""
@@ -198,9 +219,11 @@ class SqlTx:
 
     def stray_entry(self) -> int | None:
         """See `Tx`."""
-        action_id = tables.audit.c.action_id
-        there = select(tables.actions.c.id).where(tables.actions.c.id == action_id).exists()
-        query = select(func.min(tables.audit.c.seq)).where(action_id.is_not(None), ~there)
+        entry = tables.audit.c
+        there = select(tables.actions.c.id).where(tables.actions.c.id == entry.action_id).exists()
+        is_stray = entry.action_id.is_not(None) & ~there
+        is_hidden = entry.action_id.is_(None) & entry.body.startswith(audit.ABOUT, autoescape=True)
+        query = select(func.min(entry.seq)).where(is_stray | is_hidden)
         first: int | None = self._connection.execute(query).scalar_one()
         return first
 
@@ -224,14 +247,15 @@ class SqlTx:
 
     def switches(self) -> list[KillSwitch]:
         """See `Tx`. Read once a transaction: every approval that is looked at asks for them."""
-        if self._switches is None:
-            self._switches = [KillSwitch(**row._asdict()) for row in _SWITCHES.all(self._connection)]
-        return self._switches
+        if self._known.switches is None:
+            self._known.switches = [KillSwitch(**row._asdict()) for row in _SWITCHES.all(self._connection)]
+        return self._known.switches
 
     def put_switch(self, switch: KillSwitch) -> None:
         """See `Tx`."""
         self.drop_switch(switch)
         self._connection.execute(tables.kill_switches.insert().values(asdict(switch)))
+        self._known.switches = None
         self.changed.add(0)
 
     def drop_switch(self, switch: KillSwitch) -> None:
@@ -239,14 +263,14 @@ class SqlTx:
         columns = tables.kill_switches.c
         same = (columns.agent == switch.agent) & (columns.tool == switch.tool)
         self._connection.execute(tables.kill_switches.delete().where(same))
-        self._switches = None
+        self._known.switches = None
 
     def policy_in_force(self) -> InForce | None:
         """See `Tx`. Read once a transaction: every approval that is looked at asks for it."""
-        if self._in_force is None:
+        if self._known.in_force is None:
             found = _IN_FORCE.first(self._connection)
-            self._in_force = [InForce(**found._asdict())] if found else []
-        return self._in_force[0] if self._in_force else None
+            self._known.in_force = [InForce(**found._asdict())] if found else []
+        return self._known.in_force[0] if self._known.in_force else None
 
     def policies_in_force(self, *, limit: int | None = None, up_to: int | None = None) -> list[InForce]:
         """See `Tx`."""
@@ -258,7 +282,7 @@ class SqlTx:
     def put_in_force(self, change: InForce) -> None:
         """See `Tx`."""
         self._connection.execute(tables.policies_in_force.insert().values(asdict(change)))
-        self._in_force = None
+        self._known.in_force = None
         self.changed.add(0)
 
     def policy(self, version: str) -> KeptPolicy | None:
@@ -336,6 +360,12 @@ _OVERDUE = Prepared(
 )
 _NEXT_DEADLINE = Prepared(select(func.min(tables.actions.c.due_at).label("earliest")))
 _NEWEST_ENTRY = Prepared(select(tables.audit.c.seq, tables.audit.c.hash).order_by(tables.audit.c.seq.desc()).limit(1))
+_TILE = Prepared(
+    select(tables.audit.c.body)
+    .where(tables.audit.c.seq > bindparam("after"))
+    .order_by(tables.audit.c.seq)
+    .limit(bindparam("most"))
+)
 _APPEND = Prepared(tables.audit.insert())
 _KEY = Prepared(select(tables.keys).where(tables.keys.c.id == bindparam("wanted")))
 _SWITCHES = Prepared(select(tables.kill_switches).order_by(tables.kill_switches.c.activated_at.desc()))
@@ -373,7 +403,7 @@ def _key_values(record: KeyRecord) -> dict[str, Any]:
 
 
 def _key(row: Any) -> KeyRecord:
-    return KeyRecord(**{**row._asdict(), "role": Role(row.role)})
+    return KeyRecord(row[0], Role(row[1]), *row[2:])  # the columns stand in the order of its fields
 
 
 def _principal_values(principal: Principal) -> dict[str, str]:

@@ -93,7 +93,7 @@ class SqliteStore(GroupCommitStore):
     @contextlib.contextmanager
     def _begin(self, connection: Connection) -> Iterator[None]:
         """By the driver alone, where nothing in between has gone by SQLAlchemy; it takes a quarter of the time."""
-        raw: Any = connection.connection.driver_connection
+        raw: Any = connection.connection.dbapi_connection
         raw.execute(_BEGIN[self._use])
         try:
             yield
@@ -109,11 +109,11 @@ class SqliteStore(GroupCommitStore):
 
     def _written(self, connection: Connection) -> object:
         _check_open(connection)
-        raw: Any = connection.connection.driver_connection
+        raw: Any = connection.connection.dbapi_connection
         return raw.total_changes
 
     def _prepare(self, connection: Connection) -> None:
-        raw: Any = connection.connection.driver_connection
+        raw: Any = connection.connection.dbapi_connection
         raw.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         if self._use is Use.READ:
             raw.execute("PRAGMA query_only=ON")
@@ -156,7 +156,7 @@ def _check_open(connection: Connection) -> None:
     Raises:
         StoreUnavailable: SQLite has rolled all of it back by itself, as it may when a disk is full.
     """
-    raw: Any = connection.connection.driver_connection
+    raw: Any = connection.connection.dbapi_connection
     if not raw.in_transaction:
         raise StoreUnavailable("The database gave the transaction up; nothing was changed")
 

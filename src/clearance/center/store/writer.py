@@ -22,7 +22,7 @@ from clearance.center import trail
 from clearance.center.audit import DAMAGED
 from clearance.center.records import StoreUnavailable
 from clearance.center.store.base import Tx
-from clearance.center.store.sql import SqlTx
+from clearance.center.store.sql import Known, SqlTx
 from clearance.witness import Head, Tree
 
 T = TypeVar("T")
@@ -214,9 +214,10 @@ class GroupCommitStore:
         committing = False
         tree = self._tree
         appended: dict[int, bytes] = {}
+        known = Known()
         try:
             with self._turn(), self._begin(connection):
-                answers = [self._run(connection, work, changed, appended) for work, _ in jobs]
+                answers = [self._run(connection, work, known, changed, appended) for work, _ in jobs]
                 if appended:
                     tree = self._grown(connection, appended)
                 committing = True
@@ -231,24 +232,32 @@ class GroupCommitStore:
         return answers
 
     def _run(
-        self, connection: Connection, work: Callable[[Tx], Any], changed: set[int], appended: dict[int, bytes]
+        self,
+        connection: Connection,
+        work: Callable[[Tx], Any],
+        known: Known,
+        changed: set[int],
+        appended: dict[int, bytes],
     ) -> Answer:
         """What a unit came to; what it changed, and added to the audit trail, goes with the rest."""
-        tx = SqlTx(connection)
+        tx = SqlTx(connection, known)
         before = self._written(connection)
         try:
             with self._savepoint(connection) if self._has_savepoints else _NOTHING:
                 value = work(tx)
         except NotYetLocked:
             self._keep_others_out(connection)
-            return self._run(connection, work, changed, appended)
+            known.forget()
+            return self._run(connection, work, known, changed, appended)
         except DBAPIError as error:
+            known.forget()
             if self._is_undone(error):
                 raise
             if not self._has_savepoints:
                 raise Spoilt from None
             return Answer(error=_unavailable(error))
         except BaseException as error:  # noqa: BLE001 - it is the caller's, and comes out of the future
+            known.forget()
             if not self._has_savepoints and self._written(connection) != before:
                 raise Spoilt from None
             return Answer(error=error)
