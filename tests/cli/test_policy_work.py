@@ -221,3 +221,23 @@ def test_what_changes_is_told_with_an_example_and_that_it_is_a_search(file: Path
     Path("action.json").write_text(json.dumps(change["action"]))
     assert run("explain", "action.json", "--policy", "new.yaml").output.startswith("ask by large")
     assert "No action was found" in run("diff", str(file), str(file)).output
+
+
+# suggest
+
+
+def test_what_people_always_cleared_is_printed_as_a_policy_that_passes_check(file: Path, tmp_path: Path) -> None:
+    database = tmp_path / "center.db"
+    office = Office(database, load(file))
+    office.clock.now = time.time_ns() // 1_000
+    for number in range(5):
+        office.approve(office.submit(an_action(parameters={"amount": 60 + number}, digest=f"d-{number}")))
+    office.close()
+
+    said = run("suggest", "--database", str(database)).output
+    Path("suggested.yaml").write_text(said)
+
+    assert "can be used: 1 rule," in run("check", "suggested.yaml").output
+    assert '"parameters[\\"amount\\"]": {"ge": 60, "le": 64}' in said.replace("ge:", '"ge":').replace("le:", '"le":')
+    assert 'no effect while these ask about it: "large"' in said
+    assert run("suggest", "--database", str(database), "--least", "6").output.endswith("rules: []\n")

@@ -210,11 +210,7 @@ def _described(values: dict[str, Any]) -> Described:
 def _put(tree: Any, steps: paths.Steps, value: Any) -> None:
     """Lay a value where a path leads, over nothing that is there already in another shape."""
     for step, following in zip(steps, (*steps[1:], None), strict=True):
-        if isinstance(step, int):
-            if not isinstance(tree, list) or step > MOST_STEPS:
-                return
-            tree.extend([None] * (step + 1 - len(tree)))
-        elif not isinstance(tree, dict):
+        if not _fits(tree, step):
             return
         if following is None:
             tree[step] = value
@@ -223,3 +219,13 @@ def _put(tree: Any, steps: paths.Steps, value: Any) -> None:
         if inner is None:
             inner = tree[step] = [] if isinstance(following, int) else {}
         tree = inner
+
+
+def _fits(tree: Any, step: int | str) -> bool:
+    """Can a value be laid there? A list is made long enough."""
+    if isinstance(step, str):
+        return isinstance(tree, dict)
+    if not isinstance(tree, list) or step > MOST_STEPS:
+        return False
+    tree.extend([None] * (step + 1 - len(tree)))
+    return True
