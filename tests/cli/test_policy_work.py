@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.center.desks import Office
+from tests.center.desks import CAROL, Office
 from tests.helpers import an_action
 
 from clearance.center.policy import load
@@ -232,6 +232,7 @@ def test_what_people_always_cleared_is_printed_as_a_policy_that_passes_check(fil
     office.clock.now = time.time_ns() // 1_000
     for number in range(5):
         office.approve(office.submit(an_action(parameters={"amount": 60 + number}, digest=f"d-{number}")))
+    office.deny(office.submit(an_action(parameters={"amount": 60}, agent_id="other")), CAROL)
     office.close()
 
     said = run("suggest", "--database", str(database)).output
@@ -239,5 +240,6 @@ def test_what_people_always_cleared_is_printed_as_a_policy_that_passes_check(fil
 
     assert "can be used: 1 rule," in run("check", "suggested.yaml").output
     assert '"parameters[\\"amount\\"]": {"ge": 60, "le": 64}' in said.replace("ge:", '"ge":').replace("le:", '"le":')
+    assert "# No rule for 1 kinds of calls: it was refused or taken back" in said
     assert 'no effect while these ask about it: "large"' in said
     assert run("suggest", "--database", str(database), "--least", "6").output.endswith("rules: []\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -81,9 +82,9 @@ class Suggesting:
         for number, (key, seen) in enumerate(found, 1):
             yield Suggestion(f"cleared-{number}", _match(key, seen), seen.cleared, tuple(sorted(seen.asked_by)))
 
-    def spoilt(self) -> int:
-        """Of how many kinds of calls no rule can be made, however often they were cleared."""
-        return sum(bool(seen.spoilt) for seen in self._seen.values())
+    def spoilt(self) -> Counter[str]:
+        """Why there is no rule for calls however often they were cleared: each reason, and for how many kinds."""
+        return Counter(seen.spoilt for seen in self._seen.values() if seen.spoilt)
 
     def _clear(self, seen: _Seen, record: Record) -> None:
         shape = _shape(record.action)

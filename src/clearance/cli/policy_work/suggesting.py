@@ -29,4 +29,6 @@ def suggest_policy(database: str, since: float, least: int) -> None:
     policies.parse(text, "yaml", "the suggestions")
     click.echo("# Same key, agent, action, tool, resource and parameters; numbers within what was cleared.")
     click.echo("# A call with more parameters than these would fit, too, and the context is not looked at.")
+    for why, number in suggesting.spoilt().most_common():
+        click.echo(f"# No rule for {number} kinds of calls: {why}.")
     click.echo(text, nl=False)
