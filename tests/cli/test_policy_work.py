@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.center.desks import Office
+from tests.center.desks import CAROL, Office
 from tests.helpers import an_action
 
 from clearance.center.policy import load
 from clearance.center.service import Center
+from clearance.center.store.base import Use
 from clearance.cli.commands import cli
+from clearance.cli.common import opened
 
 BROKEN = "rules:\n- {name: a, macth: {tool_name: x}, then: ask}\n- {name: b, match: {tool_name: x}, then: alow}\n"
 POLICY = """
@@ -166,3 +169,77 @@ def test_explain_says_what_it_lacks(file: Path) -> None:
     assert "--database DATABASE" in run("explain", "17", code=2).stderr
     assert "--policy FILE" in run("explain", "action.json", code=2).stderr
     assert "cannot be read" in run("explain", "action.json", "--policy", str(file), code=1).stderr
+
+
+# simulate
+
+
+def test_a_policy_is_simulated_over_what_was_asked_and_nothing_is_written(file: Path, tmp_path: Path) -> None:
+    database = tmp_path / "center.db"
+    office = Office(database, load(file))
+    office.clock.now = time.time_ns() // 1_000
+    cleared, old = office.submit(an_action(parameters={"amount": 6})), office.submit(an_action(tool_name="old"))
+    asked = office.submit(an_action(parameters={"amount": 60}, digest="other"))
+    entries = office.do(lambda tx: tx.audit_length())
+    office.close()
+    Path("new.yaml").write_text(POLICY.replace("50", "5") + "- {name: gone, match: {tool_name: old}, then: deny}\n")
+
+    lines = run("simulate", "new.yaml", "--database", str(database)).output.splitlines()
+    found = json.loads(run("simulate", "new.yaml", "--database", str(database), "--json", "--since", "1d").output)
+
+    assert lines[1:] == [
+        "  1 would be refused; it was 0",
+        "  2 would ask a person, 2 a day; it was 1",
+        "  0 would be cleared without a person; it was 2",
+        "1 tool makes 90 % of the asking: stripe (2)",
+        "Would ask a person, and was cleared by the policy: 1",
+        f"  {cleared.id}  payment.refund (stripe): by large, it was small",
+        "Would be refused, and was cleared by the policy: 1",
+        f"  {old.id}  payment.refund (old): by gone, it was small",
+    ]
+    assert lines[0].startswith("3 actions in 1.0 days")
+    assert (found["actions"], found["now"]["ask"], found["was"]["ask"]) == (3, 2, 1)
+    assert [each["actions"][0]["id"] for each in found["changes"]] == [cleared.id, old.id]
+    assert asked.id not in {each["id"] for change in found["changes"] for each in change["actions"]}
+    with opened(str(database), Use.READ) as center:
+        assert center.do(lambda tx: tx.audit_length()) == entries
+
+
+# diff
+
+
+def test_what_changes_is_told_with_an_example_and_that_it_is_a_search(file: Path) -> None:
+    Path("new.yaml").write_text(POLICY.replace("50", "40"))
+
+    said = run("diff", str(file), "new.yaml").output
+    found = json.loads(run("diff", str(file), "new.yaml", "--json").output)
+
+    assert "payment.refund with amount 50: allow (small) -> ask (large)  and " in said
+    assert "This is a search, not a proof." in said
+    (change,) = [each for each in found["changes"] if each["after"]["rule"] == "large"]
+    assert change["action"]["parameters"] == {"amount": 50}
+    Path("action.json").write_text(json.dumps(change["action"]))
+    assert run("explain", "action.json", "--policy", "new.yaml").output.startswith("ask by large")
+    assert "No action was found" in run("diff", str(file), str(file)).output
+
+
+# suggest
+
+
+def test_what_people_always_cleared_is_printed_as_a_policy_that_passes_check(file: Path, tmp_path: Path) -> None:
+    database = tmp_path / "center.db"
+    office = Office(database, load(file))
+    office.clock.now = time.time_ns() // 1_000
+    for number in range(5):
+        office.approve(office.submit(an_action(parameters={"amount": 60 + number}, digest=f"d-{number}")))
+    office.deny(office.submit(an_action(parameters={"amount": 60}, agent_id="other")), CAROL)
+    office.close()
+
+    said = run("suggest", "--database", str(database)).output
+    Path("suggested.yaml").write_text(said)
+
+    assert "can be used: 1 rule," in run("check", "suggested.yaml").output
+    assert '"parameters[\\"amount\\"]": {"ge": 60, "le": 64}' in said.replace("ge:", '"ge":').replace("le:", '"le":')
+    assert "# No rule for 1 kinds of calls: it was refused or taken back" in said
+    assert 'no effect while these ask about it: "large"' in said
+    assert run("suggest", "--database", str(database), "--least", "6").output.endswith("rules: []\n")

@@ -164,6 +164,14 @@ def test_every_python_block_is_executed() -> None:
     """
     for page in PAGES:
         languages = set(re.findall(r"^```([\w{}-]+)", page.read_text(), re.MULTILINE))
-        assert languages <= {"python", "sh", "ini", "toml", "mermaid", "{toctree}", "{eval-rst}", "{glossary}"} | (
-            {"{literalinclude}"} if page.name == "use-with-frameworks.md" else set()
-        ), page
+        assert languages <= {
+            "python",
+            "sh",
+            "ini",
+            "toml",
+            "yaml",
+            "mermaid",
+            "{toctree}",
+            "{eval-rst}",
+            "{glossary}",
+        } | ({"{literalinclude}"} if page.name == "use-with-frameworks.md" else set()), page

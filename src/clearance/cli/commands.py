@@ -9,7 +9,7 @@ from clearance.cli import auditing, deciding, guarding, heads, keeping, keys, po
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
-from clearance.cli.policy_work import checking, explaining, starting, testing
+from clearance.cli.policy_work import checking, comparing, explaining, simulating, starting, suggesting, testing
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +39,9 @@ for _command in (
     checking.check_policy,
     testing.test_policy,
     explaining.explain_policy,
+    simulating.simulate_policy,
+    comparing.diff_policies,
+    suggesting.suggest_policy,
 ):
     policies.policy.add_command(_command)
 for _command in (keeping.backup, keeping.restore, keeping.export):

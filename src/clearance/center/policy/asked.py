@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clearance.center.records import Principal
+from clearance.center.records import Principal, Record
 from clearance.models import Action
 from clearance.quick import quick
 
@@ -34,3 +34,8 @@ class Asked:
     def by(cls, who: Principal, action: Action, at: int, risk: int) -> Asked:
         """What this principal asks."""
         return cls(action, at, risk, who.name, who.owner or NOBODY)
+
+    @classmethod
+    def again(cls, record: Record, risk: int) -> Asked:
+        """What was asked once, as it would be asked again at the same time."""
+        return cls(record.action, record.created_at, risk, record.requester_name, record.requester_owner or NOBODY)

@@ -61,13 +61,13 @@ def _recorded(what: str, database: str, given: Policy | None) -> tuple[Policy, E
         record, policy = center.do(lambda tx: _found(tx, int(what)))
     if given is not None:
         assessed = given.risk.assess(record.action, at=record.created_at, is_new=record.new_call is not None)
-        return given, explaining.explain(given, _asked(record, assessed.score), assessed.factors)
+        return given, explaining.explain(given, Asked.again(record, assessed.score), assessed.factors)
     if policy is None:
         raise click.ClickException(
             f"Action {record.id} was judged by policy {plain(record.policy_version)}, which is not kept. "
             "Nothing was explained. Say by which one: --policy FILE"
         )
-    return policy, explaining.explain(policy, _asked(record, record.risk_score), record.factors)
+    return policy, explaining.explain(policy, Asked.again(record, record.risk_score), record.factors)
 
 
 def _found(tx: Tx, action_id: int) -> tuple[Record, Policy | None]:
@@ -79,10 +79,6 @@ def _found(tx: Tx, action_id: int) -> tuple[Record, Policy | None]:
         return record, policies.parse(kept.text, kept.format, f"policy {kept.version}")
     built_in = policies.built_in()
     return record, built_in if record.policy_version == built_in.version else None
-
-
-def _asked(record: Record, risk: int) -> Asked:
-    return Asked(record.action, record.created_at, risk, record.requester_name, record.requester_owner or "")
 
 
 def _lines(policy: Policy, told: Explanation) -> Iterator[str]:
