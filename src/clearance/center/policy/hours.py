@@ -28,10 +28,10 @@ def conditions(node: Node, reader: Reader, what: str) -> list[Condition]:
         return found
     if "hours" in table and (check := _hours(table["hours"], reader, f"{what}: hours")):
         minute = Field(f"the time of day ({zone})", lambda asked: _minute(asked, zone))
-        found.append(Leaf(minute, "in", table["hours"].value, check, 5))
+        found.append(Leaf(minute, "during", table["hours"].value, check, 5))
     if "days" in table and (days := weekdays(table["days"], reader, f"{what}: days")):
         weekday = Field(f"the day of the week ({zone})", lambda asked: _local(asked, zone).weekday())
-        found.append(Leaf(weekday, "in", table["days"].value, lambda day: day in days, 5))
+        found.append(Leaf(weekday, "during", table["days"].value, lambda day: day in days, 5))
     return found
 
 

@@ -24,7 +24,7 @@ class BadPattern(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern. ``size`` is that of its automaton; 0 for one that is compared at once."""
+    """A compiled pattern. ``size`` is that of its automaton; 0 for one without wildcards."""
 
     fits: Callable[[str], bool]
     size: int = 0
@@ -51,10 +51,10 @@ def glob(text: str) -> Pattern:
     if is_plain(body) and len(text) - len(body) <= 2:
         begins, ends = not text.startswith("*"), not text.endswith("*")
         if begins:
-            return Pattern(lambda value: value.startswith(body))
+            return Pattern(lambda value: value.startswith(body), 1)
         if ends:
-            return Pattern(lambda value: value.endswith(body))
-        return Pattern(lambda value: body in value)
+            return Pattern(lambda value: value.endswith(body), 1)
+        return Pattern(lambda value: body in value, 1)
     return _compiled(rf"(?s)\A(?:{_as_regex(text)})\z")
 
 
