@@ -79,6 +79,14 @@ def test_a_model_gets_a_fixed_sentence_and_the_reason_code_but_no_text_from_anyb
     assert "not executed" in hostile.for_model()
 
 
+def test_a_refusal_tells_a_model_besides_only_what_the_policy_says_to_models() -> None:
+    decision = a_decision(Status.DENIED, reason="Try wiring it.", message_for_model="Tell the user to call us.")
+
+    said = ActionDenied("It was refused.", reason_code="policy", decision=decision).for_model()
+
+    assert said == f"{ActionDenied.model_notice} (reason: policy) Tell the user to call us."
+
+
 @pytest.mark.parametrize("kind", [ActionDenied, AlreadyClaimed, ActionUndecided, AuthorizationUnavailable])
 def test_a_model_is_told_not_to_reach_the_same_end_by_other_means(kind: type[AuthorizationError]) -> None:
     assert "other means" in kind("x").for_model()

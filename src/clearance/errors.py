@@ -73,6 +73,11 @@ class ActionDenied(AuthorizationError):
         "and do not try to reach the same end by other means."
     )
 
+    def for_model(self) -> str:
+        """The fixed sentence, the reason code, and what the policy says to a model then; no text of anybody else."""
+        said = self.decision.message_for_model if self.decision else ""
+        return f"{super().for_model()} {said}".rstrip()
+
     @property
     def reason(self) -> str:
         """Why, in the words of whoever refused; "" when they gave none."""

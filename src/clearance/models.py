@@ -82,7 +82,7 @@ class Decision:
     ``offers`` names what this server can do beyond plain ASCEND (``wait``, ``claim``, ``outcome``,
     ``withdraw``). ``nonce`` is the claim's, when the action is claimed. ``retry_after`` is in seconds.
     ``edits`` are the parameters that the approver changed: the call was cleared with these values, and
-    with no others.
+    with no others. ``message_for_model`` is what the policy tells an agent whose call is refused, or "".
     """
 
     action_id: str
@@ -99,6 +99,7 @@ class Decision:
     offers: frozenset[str] = frozenset()
     retry_after: float | None = None
     edits: Mapping[str, Json] = field(default_factory=dict)
+    message_for_model: str = ""
 
 
 @dataclass(slots=True)

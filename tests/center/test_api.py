@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.center.policies import a_rule
 from tests.servers import Api, Running, a_submit, claiming, in_thread, running_center
 
 from clearance.center import app, openapi
 from clearance.center.lookout import Watch
-from clearance.center.policy import Policy
+from clearance.center.policy import Effect, Policy
 from clearance.center.records import Role
 from clearance.wire.vocabulary import MAX_BODY, WAIT_PATH
 
@@ -827,3 +828,20 @@ def test_text_from_agents_comes_back_as_it_was(agent: Api, read: Callable[[str],
     details = agent.get(of(body["id"])).json()
     assert (details["agent_id"], details["description"]) == (hostile, hostile)
     assert details["action_details"] == {hostile: hostile}
+
+
+def test_what_the_policy_says_to_a_model_goes_with_a_refusal_and_with_nothing_else(
+    running: Running, agent: Api, approver: Api
+) -> None:
+    rules = (
+        a_rule("payouts", Effect.DENY, "payment.payout", message_for_model="Tell the user to call us."),
+        a_rule("refunds", Effect.ASK, "payment.refund", message_for_model="Do not split it."),
+    )
+    running.center.desk.policy = Policy(rules)
+
+    refused, pending = agent.submit(action_type="payment.payout"), agent.submit(action_type="payment.refund")
+    approver.post(f"/api/v1/actions/{pending['id']}/reject", {"reason": "no"})
+
+    assert refused["message_for_model"] == "Tell the user to call us."
+    assert pending["message_for_model"] is None
+    assert agent.get(f"/api/v1/actions/{pending['id']}/status").json()["message_for_model"] == "Do not split it."

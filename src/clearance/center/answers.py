@@ -75,6 +75,7 @@ class Standing(TypedDict):
     enterprise_polling: bool
     nonce: str | None
     edits: dict[str, Any] | None
+    message_for_model: str | None
     links: Links
     run_until: NotRequired[Time | None]
 

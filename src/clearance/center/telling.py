@@ -31,6 +31,7 @@ def decision_of(record: Record) -> Decision:
         nonce=record.nonce,
         offers=_OFFERS,
         edits=record.edits,
+        message_for_model=record.message_for_model if record.status in lifecycle.REFUSED else "",
     )
 
 

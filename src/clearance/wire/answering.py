@@ -326,6 +326,7 @@ def status_body(decision: Decision, *, exact: Status | None) -> dict[str, Json]:
         "enterprise_polling": False,
         "nonce": decision.nonce,
         "edits": dict(decision.edits) or None,
+        "message_for_model": decision.message_for_model or None,
         "links": {name: _link(action_id, name) for name in LINKS},
     }
 

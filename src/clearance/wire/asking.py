@@ -50,6 +50,7 @@ class Answer(TypedDict):
     expires_at: NotRequired[str | None]
     nonce: NotRequired[str | None]
     edits: NotRequired[dict[str, Any] | None]
+    message_for_model: NotRequired[str | None]
     links: NotRequired[dict[str, str] | None]
 
 
@@ -206,6 +207,7 @@ def _decision(answer: Answer, headers: Mapping[str, str]) -> Decision:
         offers=frozenset(answer.get("links") or ()) & frozenset(LINKS),
         retry_after=_retry_after(headers),
         edits=edits,
+        message_for_model=(answer.get("message_for_model") or "") if status in lifecycle.REFUSED else "",
     )
 
 
