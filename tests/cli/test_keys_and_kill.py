@@ -238,6 +238,25 @@ def test_a_centers_limits_are_set_on_its_command_line(tmp_path: Path) -> None:
     assert answers[0].headers["X-RateLimit-Limit"] == "1230"
 
 
+@pytest.mark.parametrize(("seconds", "again"), [("60", "denied"), ("0", "pending_approval")])
+def test_how_long_a_center_remembers_denials_is_set_on_its_command_line(
+    tmp_path: Path, seconds: str, again: str
+) -> None:
+    from tests.servers import a_submit, center_process
+
+    same = a_submit(extra_data={"clearance": {"v": 1, "digest": "d" * 43}})
+    with (
+        center_process(tmp_path / "center.db", "--remember-denials", seconds) as process,
+        Api(process.url, process.key("user")) as agent,
+        Api(process.url, process.key("admin")) as approver,
+    ):
+        first = agent.post("/api/v1/actions/submit", same).json()
+        approver.post(f"/api/v1/actions/{first['id']}/reject", {"reason": "no"})
+        second = agent.post("/api/v1/actions/submit", same).json()
+
+    assert (first["status"], second["status"]) == ("pending_approval", again)
+
+
 @pytest.mark.parametrize("option", [["--rate", "-1"], ["--rate", "x"], ["--max-pending", "0"], ["--max-pending", "x"]])
 def test_limits_that_cannot_be_meant_start_no_center(tmp_path: Path, option: list[str]) -> None:
     run("center", "--database", str(tmp_path / "center.db"), "--port", "0", *option, code=2)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from clearance.center.policy import tomlfile, yamlfile
 from clearance.center.policy.asked import NOBODY, Asked
-from clearance.center.policy.document import Node, NotReadable, PolicyError, Problems, Reader
+from clearance.center.policy.document import Node, PolicyError, Problems, Reader
 from clearance.center.policy.engine import PolicyEngine
+from clearance.center.policy.files import document_of, text_of
 from clearance.center.risk import Assessment
 from clearance.models import Action
 
@@ -51,22 +51,8 @@ def document(path: Path, problems: Problems) -> Node:
     """
     if path.suffix.lower() not in (".yaml", ".yml", ".toml", ".json"):
         raise PolicyError(f"{path}: the name of this file must end in .yaml, .toml or .json; this one does not.")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read ({error.strerror}).") from None
-    if len(data) > LARGEST_FILE:
-        raise PolicyError(f"{path}: has {len(data):,} bytes; {LARGEST_FILE:,} is the most.")
-    try:
-        text = data.decode()
-        # What JSON can say, YAML reads the same.
-        return tomlfile.read(text) if path.suffix.lower() == ".toml" else yamlfile.read(text)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise PolicyError(f"{path}:{line}:1: is not UTF-8 text. Save it as UTF-8.") from None
-    except NotReadable as error:
-        problems.add(error.place, error.sentence)
-        raise problems.error() from None
+    # What JSON can say, YAML reads the same.
+    return document_of(text_of(path), "toml" if path.suffix.lower() == ".toml" else "yaml", problems)
 
 
 def load_action(path: Path) -> Described:

@@ -7,15 +7,14 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from clearance.center.policy import reachability, tomlfile, weights, yamlfile
-from clearance.center.policy.document import Node, NotReadable, Place, PolicyError, Problems, Reader
+from clearance.center.policy import reachability, weights
+from clearance.center.policy.document import Node, Place, PolicyError, Problems, Reader
 from clearance.center.policy.engine import CLEAR_NOTHING, Policy
+from clearance.center.policy.files import document_of, text_of
 from clearance.center.policy.rules import Rule, Rules
 from clearance.center.policy.weights import Weights
 from clearance.center.risk import BUILT_IN, RiskModel
 
-LARGEST_FILE = 16 * 1024 * 1024
-"""Bytes of a policy file."""
 MOST_RULES = 20_000
 MOST_WORK = 60_000
 """What judging one action may take at most, in comparisons of a short value; more could hold the Center up."""
@@ -39,18 +38,7 @@ def load(path: Path) -> Policy:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise PolicyError(f"{path}: the name of a policy file ends in .yaml or .toml; this one does not.")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read ({error.strerror}).") from None
-    if len(data) > LARGEST_FILE:
-        raise PolicyError(f"{path}: has {len(data):,} bytes; {LARGEST_FILE:,} is the most.")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise PolicyError(f"{path}:{line}:1: is not UTF-8 text. Save it as UTF-8.") from None
-    return parse(text, kind, str(path))
+    return parse(text_of(path), kind, str(path))
 
 
 def parse(text: str, format: str = "yaml", file: str = "policy") -> Policy:
@@ -60,11 +48,7 @@ def parse(text: str, format: str = "yaml", file: str = "policy") -> Policy:
         PolicyError: it says anything that is not understood.
     """
     problems = Problems(file)
-    try:
-        document = (tomlfile if format == "toml" else yamlfile).read(text)
-    except NotReadable as error:
-        problems.add(error.place, error.sentence)
-        raise problems.error() from None
+    document = document_of(text, format, problems)
     reader = Reader(problems)
     table = reader.table(document, "the file", _KEYS)
     clear_up_to, risk = _risk(table["risk"], reader) if "risk" in table else (CLEAR_NOTHING, BUILT_IN)
