@@ -10,7 +10,8 @@ from dataclasses import asdict
 
 from clearance.center import agreement
 from clearance.center.moves import SECOND
-from clearance.center.policy import Verdict
+from clearance.center.policy import Effect, Verdict
+from clearance.center.policy.engine import WITHOUT_RULE
 from clearance.center.policy.rules import LONGEST_DECIDE_WITHIN, LONGEST_RUN_WITHIN
 from clearance.center.records import Invalid, Principal, Record, Submission, fields_of
 from clearance.center.risk import Assessment
@@ -62,6 +63,7 @@ def record_of(
         requester_owner=who.owner,
         stages=verdict.stages,
         escalate_to=verdict.escalate_to,
+        asked_because=verdict.reason if verdict.effect is Effect.ASK and verdict.rule not in WITHOUT_RULE else "",
         message_for_model=verdict.message_for_model,
         run_within=verdict.run_within,
         may_change=_fewer(action.editable, verdict),

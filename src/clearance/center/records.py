@@ -193,6 +193,8 @@ class Record:
     escalate_to: tuple[str, ...] = ()
     """Who else may approve once it has waited for half its time, where a stage names its approvers."""
     escalated_at: int | None = None
+    asked_because: str = ""
+    """Why the policy leaves it to people, in the words of the rule that does."""
     message_for_model: str = ""
     """What the policy tells an agent that is refused, besides the fixed sentence."""
     run_within: float | None = None

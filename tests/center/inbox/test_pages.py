@@ -14,6 +14,7 @@ import pytest
 import requests
 from tests.center.desks import Clock
 from tests.center.inbox import hostile
+from tests.center.policies import a_rule
 from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, running_center
 
@@ -722,7 +723,10 @@ def test_hostile_text_is_spelled_out_wherever_it_stands(text: str) -> None:
         parameters={text: text, "nested": {text: [text]}}, context={text: text}, code=CodeIdentity(text, text, text),
         abridged={text: (1, 2)},
     )  # fmt: skip
-    record = Record(action, "agent", text, 0, 10**6, "", text, 1, 1, Status.PENDING, rule=text, decided_by=text)
+    record = Record(
+        action, "agent", text, 0, 10**6, "", text, 1, 1, Status.PENDING,
+        rule=text, decided_by=text, asked_because=text,
+    )  # fmt: skip
     viewer = Principal("carol", text, Role.ADMIN)
     page = rendering.render(
         "action.html",
@@ -878,3 +882,16 @@ def test_hostile_text_in_a_field_stays_text(running: Running, inbox: Browser) ->
     ask(running, an_action(parameters={"note": attack}, editable=("note",)))
 
     assert "<script>alert" not in inbox.get("/").text
+
+
+def test_a_card_says_why_the_policy_leaves_it_to_people_and_by_which_rule(running: Running, inbox: Browser) -> None:
+    because = "Refunds are looked at\u202e."
+    running.center.desk.policy = Policy((a_rule("refunds", reason=because),))
+    ask(running)
+
+    card = words(inbox.get("/"))
+
+    assert "The policy leaves it to people: Refunds are looked at \\u{202e} . rule refunds" in card
+    running.center.desk.policy = Policy()
+    ask(running, an_action(action_type="order.lookup"))
+    assert words(inbox.get("/")).count("leaves it to people") == 1

@@ -8,13 +8,11 @@ from pathlib import Path
 from clearance.center.policy.asked import Asked
 from clearance.center.policy.described import Described, described, document
 from clearance.center.policy.document import Node, Problems, Reader, nearest
-from clearance.center.policy.engine import Policy, Verdict
+from clearance.center.policy.engine import WITHOUT_RULE, Policy, Verdict
 from clearance.center.policy.rules import LARGEST_QUORUM, LONGEST_NAME, Effect, Rules
 from clearance.center.records import Stage
 
 MOST_CASES = 20_000
-WITHOUT_RULE = ("no-rule", "risk-clear", "risk-ask")
-"""What decisions name where no rule matches."""
 _KEYS = ("name", "action", "expect", "by", "quorum", "stages")
 _NEEDED = (("name", "small refunds pass"), ("action", "{action_type: payment.refund}"), ("expect", "ask"))
 _MOST_PEOPLE = LARGEST_QUORUM * 10

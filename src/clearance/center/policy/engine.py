@@ -19,6 +19,8 @@ from clearance.center.risk import BUILT_IN, RiskModel
 from clearance.quick import quick
 
 CLEAR_NOTHING = -1
+WITHOUT_RULE = ("no-rule", "risk-clear", "risk-ask")
+"""What decisions name where no rule matches."""
 _STRENGTH = {Effect.DENY: 0, Effect.ASK: 1, Effect.ALLOW: 2}
 
 
