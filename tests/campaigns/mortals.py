@@ -25,7 +25,8 @@ from tests.helpers import an_action
 from tests.servers import Api
 
 import clearance.center
-from clearance.center.records import Conflict, NotFound, Principal, Record, Role
+from clearance.center.faults import Conflict, NotFound
+from clearance.center.records import Principal, Record, Role
 from clearance.center.server import CenterServer
 from clearance.center.service import Center
 from clearance.center.store.base import Tx

@@ -11,17 +11,8 @@ from typing import TypeVar
 
 from clearance.center import audit
 from clearance.center.audit import Link
-from clearance.center.records import (
-    Conflict,
-    Entry,
-    InForce,
-    KeptPolicy,
-    KeyRecord,
-    KillSwitch,
-    Principal,
-    Record,
-    Session,
-)
+from clearance.center.faults import Conflict
+from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.center.store import rows
 from clearance.center.store.base import Life, Standing, Tx
 from clearance.models import Status

@@ -23,8 +23,9 @@ from tests.helpers import an_action
 from clearance.center import audit, refusals
 from clearance.center.clock import wall_clock
 from clearance.center.desk import Desk
+from clearance.center.faults import Conflict
 from clearance.center.policy import built_in
-from clearance.center.records import Conflict, Principal, Record, Role, Submission
+from clearance.center.records import Principal, Record, Role, Submission
 from clearance.center.refusals import REFUSED, keeping, told
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store

@@ -20,20 +20,9 @@ from tests.servers import Api, running_center
 from clearance.center import refusals, switches, trail
 from clearance.center.audit import Link
 from clearance.center.desk import Desk
+from clearance.center.faults import Conflict, DeskError, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.policy import Effect, Policy
-from clearance.center.records import (
-    Conflict,
-    DeskError,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Principal,
-    Record,
-    Role,
-    Stage,
-    Submission,
-    TooMany,
-)
+from clearance.center.records import Principal, Record, Role, Stage, Submission
 from clearance.center.store.base import Store, Tx
 from clearance.center.store.databases import open_store
 from clearance.lifecycle import CLAIMED

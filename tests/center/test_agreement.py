@@ -18,7 +18,8 @@ from tests.helpers import an_action
 from clearance.center import agreement, trail
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.desk import DENIED_BEFORE, REMEMBER_DENIALS
-from clearance.center.records import Conflict, Forbidden, Invalid, Principal, Record, Role, Stage, Vote
+from clearance.center.faults import Conflict, Forbidden, Invalid
+from clearance.center.records import Principal, Record, Role, Stage, Vote
 from clearance.models import Status
 
 REFUND = an_action()

@@ -17,7 +17,8 @@ from tests.servers import PATIENCE, Api, Running, a_submit, claiming, running_ce
 
 from clearance import receipts
 from clearance.center import api, trail
-from clearance.center.records import Role, StoreUnavailable
+from clearance.center.faults import StoreUnavailable
+from clearance.center.records import Role
 from clearance.center.server import CenterServer
 from clearance.center.service import Center
 from clearance.center.signing import SigningKey

@@ -18,7 +18,8 @@ from tests.center.trails import HEADS, KINDS, a_trail, assert_found, bodies, cha
 
 from clearance.center import trail as trails_of
 from clearance.center.audit import GENESIS, Link, Report, body_of, chain, line_of, link_of, verify
-from clearance.center.records import Conflict, Entry
+from clearance.center.faults import Conflict
+from clearance.center.records import Entry
 from clearance.center.service import Center
 from clearance.models import Status
 from clearance.witness import TILE, Head, Tree

@@ -17,7 +17,8 @@ from tests.center.stores import by_hand
 
 from clearance.center import audit, backups
 from clearance.center.audit import verify
-from clearance.center.records import Conflict, DatabaseRefused, Entry, Role
+from clearance.center.faults import Conflict, DatabaseRefused
+from clearance.center.records import Entry, Role
 from clearance.center.service import Center
 from clearance.center.store import copies, tables
 from clearance.center.store.base import Use

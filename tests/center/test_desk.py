@@ -15,10 +15,11 @@ from tests.helpers import an_action
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.audit import verify
 from clearance.center.desk import RUN_FOR
+from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound
 from clearance.center.moves import SECOND
 from clearance.center.policy import built_in
 from clearance.center.policy.rules import LONGEST_DECIDE_WITHIN, LONGEST_RUN_WITHIN
-from clearance.center.records import Conflict, Forbidden, Invalid, NotFound, Principal, Record, Role
+from clearance.center.records import Principal, Record, Role
 from clearance.models import Status
 
 Deed = Callable[[Office, Record], Record]

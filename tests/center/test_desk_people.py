@@ -12,9 +12,10 @@ from tests.helpers import an_action
 
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.desk import PENDING_RETRY_AFTER
+from clearance.center.faults import Conflict, Forbidden, NotFound, TooMany
 from clearance.center.inbox.cards import Card
 from clearance.center.moves import SECOND
-from clearance.center.records import Conflict, Forbidden, NotFound, Principal, Record, Role, TooMany
+from clearance.center.records import Principal, Record, Role
 from clearance.models import Status
 
 ADAS_BOT = Principal("agent-a", "adas-bot", Role.USER, "ada")

@@ -12,7 +12,7 @@ from tests.helpers import an_action
 from tests.servers import Api, Running, a_submit, claiming
 
 from clearance.center import edits
-from clearance.center.records import Conflict, Invalid
+from clearance.center.faults import Conflict, Invalid
 from clearance.center.risk import Bands, RiskModel
 from clearance.models import Json, Status
 

@@ -16,17 +16,9 @@ from hypothesis import strategies as st
 from tests.center.desks import Office
 
 from clearance.center import keys
+from clearance.center.faults import Forbidden, Invalid, NotAuthenticated, NotFound
 from clearance.center.moves import SECOND
-from clearance.center.records import (
-    Forbidden,
-    Invalid,
-    KeyRecord,
-    NotAuthenticated,
-    NotFound,
-    Principal,
-    Role,
-    Session,
-)
+from clearance.center.records import KeyRecord, Principal, Role, Session
 from clearance.center.store.base import Tx
 
 

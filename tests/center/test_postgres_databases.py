@@ -9,7 +9,8 @@ from sqlalchemy import text
 from tests.center.stores import adding, by_hand, do, driver
 from tests.postgres import Cluster
 
-from clearance.center.records import DatabaseRefused, Entry
+from clearance.center.faults import DatabaseRefused
+from clearance.center.records import Entry
 from clearance.center.store.base import Tx, Use
 from clearance.center.store.databases import open_store, shown
 

@@ -18,7 +18,8 @@ from tests.center.stores import a_record, adding, by_hand, do, driver, one_commi
 from tests.servers import PATIENCE, Api, center_process, in_thread
 
 from clearance.center import audit
-from clearance.center.records import Entry, StoreUnavailable
+from clearance.center.faults import StoreUnavailable
+from clearance.center.records import Entry
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
 

@@ -12,7 +12,8 @@ from tests.center.desks import AGENT, CAROL, EVE, NONCE, OTHER_AGENT, Office
 from tests.helpers import an_action
 
 from clearance.center import refusals, trail
-from clearance.center.records import Conflict, DeskError, Forbidden, NotFound, Principal, Record, Role
+from clearance.center.faults import Conflict, DeskError, Forbidden, NotFound
+from clearance.center.records import Principal, Record, Role
 from clearance.center.refusals import ALARM, MOST_REFUSALS, REFUSED
 from clearance.center.store.base import Tx
 from clearance.models import Status

@@ -17,8 +17,9 @@ from tests.center.stores import by_hand, driver, one_commit
 from tests.helpers import an_action
 
 from clearance.center import policy, trail
+from clearance.center.faults import Conflict, Forbidden
 from clearance.center.policy import Policy, PolicyError, built_in
-from clearance.center.records import Conflict, Forbidden, InForce, KeptPolicy, Principal, Record, Submission
+from clearance.center.records import InForce, KeptPolicy, Principal, Record, Submission
 from clearance.center.service import Center
 from clearance.center.store.base import Tx, Use
 from clearance.center.store.databases import open_store

@@ -12,7 +12,8 @@ import pytest
 from tests.center.desks import AGENT, DAVE, Office
 
 from clearance.center import keys
-from clearance.center.records import Conflict, Role
+from clearance.center.faults import Conflict
+from clearance.center.records import Role
 from clearance.center.store import tables
 from clearance.center.store.sql import SqlTx
 from clearance.models import Status

@@ -18,7 +18,8 @@ from tests.center.desks import CAROL, DROP, READ, Office
 
 from clearance import receipts
 from clearance.center import signing, trail
-from clearance.center.records import Conflict, Record
+from clearance.center.faults import Conflict
+from clearance.center.records import Record
 from clearance.center.service import Center
 from clearance.center.signing import CannotSign, SigningKey, beside
 from clearance.models import Action, Status

@@ -23,7 +23,7 @@ from tests.center.stores import adding, do, driver, one_commit
 from tests.servers import PATIENCE, Api, center_process, command
 
 from clearance.center import audit, backups
-from clearance.center.records import DatabaseRefused, StoreUnavailable
+from clearance.center.faults import DatabaseRefused, StoreUnavailable
 from clearance.center.service import Center
 from clearance.center.store import sqlite, tables
 from clearance.center.store.base import Store, Tx, Use

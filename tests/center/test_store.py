@@ -19,7 +19,8 @@ from tests.center.stores import a_record, adding, by_hand, do, driver, one_commi
 from tests.helpers import an_action
 
 from clearance.center import audit, keys
-from clearance.center.records import Conflict, DatabaseRefused, Entry, KillSwitch, Role, Session, StoreUnavailable
+from clearance.center.faults import Conflict, DatabaseRefused, StoreUnavailable
+from clearance.center.records import Entry, KillSwitch, Role, Session
 from clearance.center.store import tables
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store

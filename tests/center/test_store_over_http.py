@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.servers import Api, a_submit, running_center
 
-from clearance.center.records import StoreUnavailable
+from clearance.center.faults import StoreUnavailable
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from tests.helpers import an_action
 
 from clearance.center import desk, switches
 from clearance.center.audit import verify
+from clearance.center.faults import Conflict, Forbidden, Invalid
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
-from clearance.center.records import Conflict, Forbidden, Invalid, Principal, Record, Submission
+from clearance.center.records import Principal, Record, Submission
 from clearance.models import Status
 
 LOOKS: dict[str, Callable[[Office, Record], Any]] = {

@@ -19,7 +19,8 @@ from tests.center.trails import chained, heads_of
 from clearance import witness
 from clearance.center import audit, trail
 from clearance.center.audit import body_of
-from clearance.center.records import Entry, Role, StoreUnavailable
+from clearance.center.faults import StoreUnavailable
+from clearance.center.records import Entry, Role
 from clearance.center.service import Center
 from clearance.center.store import sql, tables
 from clearance.center.store.base import Life, Tx

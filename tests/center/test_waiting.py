@@ -19,8 +19,9 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Api, Running, in_thread, running_center, until
 
 from clearance.center.desk import MOST_TOLD
+from clearance.center.faults import StoreUnavailable
 from clearance.center.lookout import AT_ONCE, Watch
-from clearance.center.records import Principal, Record, Role, StoreUnavailable, Submission
+from clearance.center.records import Principal, Record, Role, Submission
 from clearance.center.store.base import Tx
 from clearance.wire.vocabulary import MOST_IDS, WAIT_PATH
 

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from clearance.center import keys, switches, telling
 from clearance.center.api import Answer, at_the_desk, body_of, center_of, number_of
 from clearance.center.audit import Link
-from clearance.center.records import Forbidden, Invalid, KeyRecord, KillSwitch, Principal, Role
+from clearance.center.faults import Forbidden, Invalid
+from clearance.center.records import KeyRecord, KillSwitch, Principal, Role
 from clearance.center.store.base import Tx
 from clearance.models import Json
 from clearance.wire import administering, answering

@@ -14,9 +14,10 @@ from starlette.routing import Route
 
 from clearance._version import __version__
 from clearance.center import signing, telling, trail
+from clearance.center.faults import TooMany
 from clearance.center.lookout import Later, Lookout, watch_of
 from clearance.center.rates import Standing
-from clearance.center.records import Principal, Record, Submission, TooMany
+from clearance.center.records import Principal, Record, Submission
 from clearance.center.service import Center
 from clearance.center.store.base import Tx
 from clearance.models import Json, Status

@@ -15,10 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from clearance.center import administration, api, openapi, policy_routes, telling
-from clearance.center.inbox import pages
-from clearance.center.limits import BODY_WITHIN, Headers, Limits
-from clearance.center.lookout import Lookout
-from clearance.center.records import (
+from clearance.center.faults import (
     Conflict,
     DeskError,
     Forbidden,
@@ -28,6 +25,9 @@ from clearance.center.records import (
     StoreUnavailable,
     TooMany,
 )
+from clearance.center.inbox import pages
+from clearance.center.limits import BODY_WITHIN, Headers, Limits
+from clearance.center.lookout import Lookout
 from clearance.center.service import Center
 from clearance.center.signing import CannotSign
 from clearance.models import Json

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from clearance import lifecycle
 from clearance.center import agreement
 from clearance.center.edits import checked
+from clearance.center.faults import Conflict, DeskError, Forbidden, Invalid
 from clearance.center.moves import Moves
-from clearance.center.records import BY_A_PERSON, Conflict, DeskError, Forbidden, Invalid, Principal, Record, Vote
+from clearance.center.records import BY_A_PERSON, Principal, Record, Vote
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 from clearance.models import Json, Outcome, Status

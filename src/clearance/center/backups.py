@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from clearance.center import trail
 from clearance.center.audit import Report
-from clearance.center.records import DatabaseRefused, Entry, Record
+from clearance.center.faults import DatabaseRefused
+from clearance.center.records import Entry, Record
 from clearance.center.service import Center
 from clearance.center.store import copies, databases
 from clearance.center.store.base import Tx

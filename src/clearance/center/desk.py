@@ -12,22 +12,11 @@ from itertools import islice
 from clearance import lifecycle
 from clearance.center import intake, switches
 from clearance.center.approvals import LONGEST_REASON, Approvals
+from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.moves import SECOND
 from clearance.center.policy import Asked, Effect, Policy
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
-from clearance.center.records import (
-    Conflict,
-    Entry,
-    Forbidden,
-    Invalid,
-    KillSwitch,
-    NotFound,
-    Principal,
-    Record,
-    Submission,
-    TooMany,
-    call_of,
-)
+from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
 from clearance.center.refusals import ALARM
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event

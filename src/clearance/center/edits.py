@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clearance.center.records import Invalid, Record
+from clearance.center.faults import Invalid
+from clearance.center.records import Record
 from clearance.models import Json
 from clearance.wire import strictjson
 

@@ -9,11 +9,12 @@ from collections.abc import Collection
 from dataclasses import asdict
 
 from clearance.center import agreement
+from clearance.center.faults import Invalid
 from clearance.center.moves import SECOND
 from clearance.center.policy import Effect, Verdict
 from clearance.center.policy.engine import WITHOUT_RULE
 from clearance.center.policy.rules import LONGEST_DECIDE_WITHIN, LONGEST_RUN_WITHIN
-from clearance.center.records import Invalid, Principal, Record, Submission, fields_of
+from clearance.center.records import Principal, Record, Submission, fields_of
 from clearance.center.risk import Assessment
 
 _as_text = json.JSONEncoder(sort_keys=True, default=fields_of).encode

@@ -14,17 +14,9 @@ import secrets
 import zlib
 from dataclasses import replace
 
+from clearance.center.faults import Forbidden, Invalid, NotAuthenticated, NotFound
 from clearance.center.moves import SECOND
-from clearance.center.records import (
-    Entry,
-    Forbidden,
-    Invalid,
-    KeyRecord,
-    NotAuthenticated,
-    NotFound,
-    Principal,
-    Role,
-)
+from clearance.center.records import Entry, KeyRecord, Principal, Role
 from clearance.center.store.base import Tx
 from clearance.center.visible import is_spelled
 

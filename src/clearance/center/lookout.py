@@ -16,7 +16,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clearance.center.records import StoreUnavailable
+from clearance.center.faults import StoreUnavailable
 from clearance.center.service import Center
 from clearance.center.store.base import Tx
 from clearance.models import Status

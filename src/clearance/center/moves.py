@@ -12,8 +12,9 @@ from typing import Any
 
 from clearance import lifecycle
 from clearance.center import switches
+from clearance.center.faults import Conflict, DeskError, Forbidden, NotFound
 from clearance.center.policy import Policy
-from clearance.center.records import Conflict, DeskError, Entry, Forbidden, KillSwitch, NotFound, Principal, Record
+from clearance.center.records import Entry, KillSwitch, Principal, Record
 from clearance.center.refusals import REFUSED, audited
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event

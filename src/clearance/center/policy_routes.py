@@ -9,8 +9,9 @@ from starlette.routing import Route
 
 from clearance.center import telling
 from clearance.center.api import at_the_desk, caller_of, center_of
+from clearance.center.faults import Forbidden, Invalid, NotFound
 from clearance.center.policy import PolicyError
-from clearance.center.records import Forbidden, InForce, Invalid, KeptPolicy, NotFound, Principal
+from clearance.center.records import InForce, KeptPolicy, Principal
 from clearance.center.store.base import Tx
 from clearance.models import Json
 from clearance.wire import answering

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from clearance.center.records import DeskError, Entry, Principal, Record
+from clearance.center.faults import DeskError
+from clearance.center.records import Entry, Principal, Record
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 

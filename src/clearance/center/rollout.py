@@ -13,9 +13,10 @@ from typing import Any
 
 from clearance.center import policy as policies
 from clearance.center.desk import Desk
+from clearance.center.faults import Conflict, StoreUnavailable
 from clearance.center.policy import Policy, PolicyError
 from clearance.center.policy_trail import EVENT
-from clearance.center.records import Conflict, Entry, InForce, KeptPolicy, Principal, Role, StoreUnavailable
+from clearance.center.records import Entry, InForce, KeptPolicy, Principal, Role
 from clearance.center.store.base import Store, Tx
 
 log: logging.Logger = logging.getLogger("clearance.center")

@@ -19,18 +19,12 @@ from clearance.center import policy as policies
 from clearance.center.bell import Bell
 from clearance.center.clock import Clock
 from clearance.center.desk import MAX_PENDING, REMEMBER_DENIALS, Desk
+from clearance.center.faults import NotAuthenticated, StoreUnavailable
 from clearance.center.handover import Handover
 from clearance.center.moves import SECOND
 from clearance.center.policy import Policy
 from clearance.center.rates import RATE, Rates
-from clearance.center.records import (
-    KeyRecord,
-    NotAuthenticated,
-    Principal,
-    Role,
-    Session,
-    StoreUnavailable,
-)
+from clearance.center.records import KeyRecord, Principal, Role, Session
 from clearance.center.rollout import Look, Rollout
 from clearance.center.signing import SigningKey
 from clearance.center.store.base import Store, Tx, Use

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from clearance import receipts
 from clearance.center import trail
-from clearance.center.records import Conflict, Record
+from clearance.center.faults import Conflict
+from clearance.center.records import Record
 from clearance.center.store.base import Tx
 from clearance.center.store.databases import is_url
 from clearance.models import Json

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from clearance.center.records import Conflict, Entry, Forbidden, Invalid, KillSwitch, Principal, Record
+from clearance.center.faults import Conflict, Forbidden, Invalid
+from clearance.center.records import Entry, KillSwitch, Principal, Record
 from clearance.center.store.base import Tx
 from clearance.center.visible import is_spelled
 

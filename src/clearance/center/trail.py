@@ -11,8 +11,9 @@ from typing import Any, Protocol, TypeVar
 from clearance import lifecycle
 from clearance.center import audit
 from clearance.center.audit import DAMAGED, Link, Report
+from clearance.center.faults import StoreUnavailable
 from clearance.center.policy_trail import PolicyTrail
-from clearance.center.records import BY_A_PERSON, StoreUnavailable
+from clearance.center.records import BY_A_PERSON
 from clearance.center.store.base import Life, Tx
 from clearance.lifecycle import Event
 from clearance.models import Status

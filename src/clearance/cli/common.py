@@ -11,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from clearance.center.faults import DatabaseRefused, DeskError, StoreUnavailable
 from clearance.center.policy import PolicyError
-from clearance.center.records import DatabaseRefused, DeskError, StoreUnavailable
 from clearance.center.server import CannotServe
 from clearance.center.service import Center
 from clearance.center.signing import CannotSign

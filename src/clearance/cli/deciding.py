@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from clearance.center.edits import parsed
-from clearance.center.records import Invalid
+from clearance.center.faults import Invalid
 from clearance.center.visible import plain
 from clearance.cli.common import AS_JSON, ENV_FILE, client_of, plain_errors, say
 

@@ -14,9 +14,9 @@ import click
 
 from clearance._version import __version__
 from clearance.center.desk import MAX_PENDING, REMEMBER_DENIALS
+from clearance.center.faults import DeskError, StoreUnavailable
 from clearance.center.policy import PolicyError
 from clearance.center.rates import RATE
-from clearance.center.records import DeskError, StoreUnavailable
 from clearance.center.rollout import BY_SIGNAL
 from clearance.center.server import Binding, CenterServer
 from clearance.center.service import Center

@@ -8,16 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from clearance.center import telling
-from clearance.center.records import (
-    Conflict,
-    DeskError,
-    NotAuthenticated,
-    Principal,
-    Record,
-    StoreUnavailable,
-    Submission,
-    TooMany,
-)
+from clearance.center.faults import Conflict, DeskError, NotAuthenticated, StoreUnavailable, TooMany
+from clearance.center.records import Principal, Record, Submission
 from clearance.center.service import Center, rung_within
 from clearance.center.store.base import Tx
 from clearance.commands import Await, Claim, Command, Report, Submit, Withdraw

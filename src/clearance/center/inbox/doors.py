@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from clearance.center.api import center_of
+from clearance.center.faults import Forbidden, Invalid
 from clearance.center.limits import FORM
-from clearance.center.records import Forbidden, Invalid, Session
+from clearance.center.records import Session
 from clearance.center.service import SESSION_FOR
 from clearance.center.store.base import Tx
 

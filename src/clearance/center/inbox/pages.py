@@ -19,19 +19,11 @@ from clearance.center.api import action_id, center_of
 from clearance.center.approvals import BULK_LEVELS, LONGEST_REASON
 from clearance.center.audit import Link
 from clearance.center.edits import parsed
+from clearance.center.faults import DeskError, Invalid, NotAuthenticated, StoreUnavailable
 from clearance.center.inbox import doors, rendering, static_files
 from clearance.center.inbox.cards import LEVELS, Card
 from clearance.center.moves import SECOND
-from clearance.center.records import (
-    DeskError,
-    InForce,
-    Invalid,
-    KillSwitch,
-    NotAuthenticated,
-    Record,
-    Session,
-    StoreUnavailable,
-)
+from clearance.center.records import InForce, KillSwitch, Record, Session
 from clearance.center.service import rung_within
 from clearance.center.store.base import Tx
 from clearance.center.telling import time_of

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from clearance.center import audit
 from clearance.center.audit import Link, Report
-from clearance.center.records import DatabaseRefused
+from clearance.center.faults import DatabaseRefused
 from clearance.center.store import filelock, tables
 from clearance.center.store.sqlite import check_file
 

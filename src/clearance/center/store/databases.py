@@ -6,7 +6,7 @@ import os
 import re
 from typing import TypeGuard
 
-from clearance.center.records import DatabaseRefused
+from clearance.center.faults import DatabaseRefused
 from clearance.center.store import sqlite
 from clearance.center.store.base import Use
 from clearance.center.store.writer import GroupCommitStore

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from clearance.center.records import DatabaseRefused, StoreUnavailable
+from clearance.center.faults import DatabaseRefused, StoreUnavailable
 
 GUARD = threading.RLock()
 """Held while a store of this process begins or ceases to use a file."""

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from clearance.center.records import DatabaseRefused
+from clearance.center.faults import DatabaseRefused
 from clearance.center.store import tables
 from clearance.center.store.base import Use
 from clearance.center.store.wakeups import Wakeups

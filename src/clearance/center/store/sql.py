@@ -12,19 +12,8 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 
 from clearance.center import audit
 from clearance.center.audit import DAMAGED, Link
-from clearance.center.records import (
-    Conflict,
-    Entry,
-    InForce,
-    KeptPolicy,
-    KeyRecord,
-    KillSwitch,
-    Principal,
-    Record,
-    Role,
-    Session,
-    StoreUnavailable,
-)
+from clearance.center.faults import Conflict, StoreUnavailable
+from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Role, Session
 from clearance.center.store import rows, tables
 from clearance.center.store.base import Life, Standing
 from clearance.center.store.prepared import Prepared

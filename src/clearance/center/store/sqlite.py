@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from clearance.center.records import DatabaseRefused, StoreUnavailable
+from clearance.center.faults import DatabaseRefused, StoreUnavailable
 from clearance.center.store import filelock, tables
 from clearance.center.store.base import Use
 from clearance.center.store.writer import GroupCommitStore

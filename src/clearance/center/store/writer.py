@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from clearance.center import trail
 from clearance.center.audit import DAMAGED
-from clearance.center.records import StoreUnavailable
+from clearance.center.faults import StoreUnavailable
 from clearance.center.store.base import Tx
 from clearance.center.store.sql import Known, SqlTx
 from clearance.witness import Head, Tree
