@@ -128,6 +128,10 @@ def as_kept(value: Any) -> Any:
     return value
 
 
+SHAPE = ' In YAML, write "key: value"; in TOML, { key = value }.'
+"""How a table is written."""
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -141,11 +145,11 @@ def as_kept(value: Any) -> Any:
         ("risk: {tools: {shell: high}}", "1:23: risk: tools: shell must be a whole number from 0 to 100."),
         (
             "risk: {tools: [shell]}",
-            '1:15: risk: tools must be a table of keys and values. In YAML, write "key: value"; in TOML, { key = value }.',
+            "1:15: risk: tools must be a table of keys and values." + SHAPE,
         ),
         (
             "risk: {environments: prod}",
-            '1:22: risk: environments must be a table of keys and values. In YAML, write "key: value"; in TOML, { key = value }.',
+            "1:22: risk: environments must be a table of keys and values." + SHAPE,
         ),
         (
             "risk: {kinds: {destroy: {points: 3}}}",
@@ -178,7 +182,7 @@ def as_kept(value: Any) -> Any:
         ),
         (
             "risk: {kinds: [reads]}",
-            '1:15: risk: kinds must be a table of keys and values. In YAML, write "key: value"; in TOML, { key = value }.',
+            "1:15: risk: kinds must be a table of keys and values." + SHAPE,
         ),
         (
             "risk: {personal_words: [Pet]}",
