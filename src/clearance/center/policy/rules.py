@@ -167,17 +167,25 @@ class Rules:
         table = self.reader.table(node, what, ("names", "roles", "not"))
         names = self.reader.names(table["names"], f"{what}: names") if "names" in table else ()
         excluded = self.reader.names(table["not"], f"{what}: not") if "not" in table else ()
-        listed = table.get("roles")
-        roles: list[str] = []
-        if node.value == {} or (listed is not None and listed.value == []):
+        roles = self._roles(table["roles"], f"{what}: roles") if "roles" in table else ()
+        if not node.value:
             hint = 'such as {names: ["carol"]} or {roles: ["admin"]}; leave approvers out where anybody may approve.'
             self.problems.add(node.place, f"{what} must say who, {hint}")
-        if listed is not None:
-            for each in listed.value if isinstance(listed.value, list) else [listed]:
-                if (role := self.reader.choice(each, f"{what}: roles", DECIDING_ROLES)) is not None:
-                    roles.append(role)
         if node.value and (both := set(names) & set(excluded)):
             self.problems.add(
                 node.keys["not"], f"{what}: {sorted(both)[0]!r} may approve and may not; keep one of them."
             )
-        return names, tuple(roles), tuple(name for name in excluded if name != "requester")
+        return names, roles, tuple(name for name in excluded if name != "requester")
+
+    def _roles(self, node: Node, what: str) -> tuple[str, ...]:
+        """A list of roles, or one, none of them twice. An empty list would let anybody approve."""
+        if node.value == []:
+            self.problems.add(node.place, f'{what} must name a role: a list such as ["admin"].')
+        found: list[str] = []
+        for each in node.value if isinstance(node.value, list) else [node]:
+            role = self.reader.choice(each, what, DECIDING_ROLES)
+            if role in found:
+                self.problems.add(each.place, f"{what} names {role!r} twice. Keep one of them.")
+            elif role is not None:
+                found.append(role)
+        return tuple(found)
