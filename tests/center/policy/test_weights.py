@@ -128,6 +128,10 @@ def as_kept(value: Any) -> Any:
     return value
 
 
+SHAPE = ' In YAML, write "key: value"; in TOML, { key = value }.'
+"""How a table is written."""
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -139,8 +143,14 @@ def as_kept(value: Any) -> Any:
         ("risk:\n  unknown_kind: high", "2:17: risk: unknown_kind must be a whole number from 0 to 100."),
         ("risk: {most_indicators: []}", "1:25: risk: most_indicators must be a whole number from 0 to 100."),
         ("risk: {tools: {shell: high}}", "1:23: risk: tools: shell must be a whole number from 0 to 100."),
-        ("risk: {tools: [shell]}", "1:15: risk: tools must be a table of keys and values."),
-        ("risk: {environments: prod}", "1:22: risk: environments must be a table of keys and values."),
+        (
+            "risk: {tools: [shell]}",
+            "1:15: risk: tools must be a table of keys and values." + SHAPE,
+        ),
+        (
+            "risk: {environments: prod}",
+            "1:22: risk: environments must be a table of keys and values." + SHAPE,
+        ),
         (
             "risk: {kinds: {destroy: {points: 3}}}",
             "1:16: risk: kinds: destroy is not built in, so it needs points and words; did you mean 'destroys'?",
@@ -158,7 +168,10 @@ def as_kept(value: Any) -> Any:
             "risk: {kinds: {reads: {points: 101}}}",
             "1:32: risk: kinds: reads: points must be a whole number from 0 to 100.",
         ),
-        ("risk: {kinds: {reads: 3}}", "1:23: risk: kinds: reads must be a table of keys and values."),
+        (
+            "risk: {kinds: {reads: 3}}",
+            "1:23: risk: kinds: reads must be a table of keys and values. Its keys are: points, words.",
+        ),
         (
             "risk: {kinds: {reads: {words: get}}}",
             '1:31: risk: kinds: reads: words must be a list of words, such as ["one", "other"].',
@@ -167,15 +180,21 @@ def as_kept(value: Any) -> Any:
             "risk: {kinds: {reads: {words: [get_all]}}}",
             "1:31: risk: kinds: reads: words: 'get_all' is no word as names are read: write letters from a to z alone.",
         ),
-        ("risk: {kinds: [reads]}", "1:15: risk: kinds must be a table of keys and values."),
+        (
+            "risk: {kinds: [reads]}",
+            "1:15: risk: kinds must be a table of keys and values." + SHAPE,
+        ),
         (
             "risk: {personal_words: [Pet]}",
             "1:24: risk: personal_words: 'Pet' is no word as names are read: write letters from a to z alone.",
         ),
         ("risk: {personal_words: [3]}", "1:25: risk: personal_words: each must be a text. Put it in quotes."),
         (f"risk: {{amount_names: [{'a' * 61}]}}", "1:23: risk: amount_names: each has 61 characters; 60 is the most."),
-        ("risk: {amounts: 3}", "1:17: risk: amounts must be a list with something in it."),
-        ("risk: {amounts: [3]}", "1:18: risk: amounts: item 1 must be a table of keys and values."),
+        ("risk: {amounts: 3}", "1:17: risk: amounts must be a list with something in it. Put it in brackets: [...]."),
+        (
+            "risk: {amounts: [3]}",
+            "1:18: risk: amounts: item 1 must be a table of keys and values. Its keys are: from, points.",
+        ),
         (
             "risk: {amounts: [{from: 3}]}",
             "1:18: risk: amounts: item 1 needs from and points, such as {from: 1000, points: 15}.",
@@ -188,7 +207,10 @@ def as_kept(value: Any) -> Any:
             "risk: {off_hours: {days: mon-fri}}",
             "1:19: risk: off_hours needs points: what a time outside of these hours adds.",
         ),
-        ("risk: {off_hours: 5}", "1:19: risk: off_hours must be a table of keys and values."),
+        (
+            "risk: {off_hours: 5}",
+            "1:19: risk: off_hours must be a table of keys and values. Its keys are: days, hours, points, zone.",
+        ),
         (
             "risk: {off_hours: {points: 5, hours: 9-5}}",
             '1:38: risk: off_hours: hours must be written as "09:00-17:00", from 00:00 to 24:00.',

@@ -83,7 +83,12 @@ class Reader:
     def table(self, node: Node, what: str, known: Collection[str] | None = None) -> dict[str, Node]:
         """The entries of a table; a key that is not ``known`` is a problem, and left out."""
         if not isinstance(node.value, dict):
-            self.problems.add(node.place, f"{what} must be a table of keys and values.")
+            hint = (
+                f" Its keys are: {', '.join(sorted(known))}."
+                if known
+                else ' In YAML, write "key: value"; in TOML, { key = value }.'
+            )
+            self.problems.add(node.place, f"{what} must be a table of keys and values.{hint}")
             return {}
         if known is None:
             return node.value
@@ -95,14 +100,19 @@ class Reader:
     def items(self, node: Node, what: str) -> list[Node]:
         """The items of a list that holds something."""
         if not isinstance(node.value, list) or not node.value:
-            self.problems.add(node.place, f"{what} must be a list with something in it.")
+            hint = ""
+            if isinstance(node.value, dict):
+                hint = ' In YAML, begin each item with "- "; in TOML, each table with [[...]].'
+            elif isinstance(node.value, (bool, int, float, str)):
+                hint = " Put it in brackets: [...]."
+            self.problems.add(node.place, f"{what} must be a list with something in it.{hint}")
             return []
         return node.value
 
     def text(self, node: Node, what: str, *, longest: int = 2_000) -> str | None:
         """A text that is not empty."""
         if not isinstance(node.value, str) or not node.value.strip():
-            hint = " Put it in quotes." if isinstance(node.value, (bool, int, float)) else ""
+            hint = " Put it in quotes." if isinstance(node.value, (bool, int, float)) else " Write one, in quotes."
             self.problems.add(node.place, f"{what} must be a text.{hint}")
             return None
         if len(node.value) > longest:
@@ -127,19 +137,21 @@ class Reader:
         self.problems.add(node.place, f"{what} must be one of {words}.{hint}")
         return None
 
-    def names(self, node: Node, what: str) -> tuple[str, ...]:
-        """A list of names, or one name, none of them twice."""
+    def names(
+        self, node: Node, what: str, must: str = 'must name somebody: a list such as ["carol", "dave"].'
+    ) -> tuple[str, ...]:
+        """A list of names, or one name, none of them twice. ``must`` is said where there are none."""
         if isinstance(node.value, str) and node.value.strip():
             return (node.value,)
         if not isinstance(node.value, list) or not node.value:
-            self.problems.add(node.place, f'{what} must name somebody: a list such as ["carol", "dave"].')
+            self.problems.add(node.place, f"{what} {must}")
             return ()
         found: list[str] = []
         for each in node.value:
             if not isinstance(each.value, str) or not each.value.strip():
-                self.problems.add(each.place, f"{what} must hold names, each a text.")
+                self.problems.add(each.place, f"{what} must hold names, each a text in quotes.")
             elif each.value in found:
-                self.problems.add(each.place, f"{what} names {each.value!r} twice.")
+                self.problems.add(each.place, f"{what} names {each.value!r} twice. Keep one of them.")
             else:
                 found.append(each.value)
         return tuple(found)

@@ -91,14 +91,15 @@ def span(node: Node, reader: Reader, what: str) -> tuple[int, int] | None:
         return None
     start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
     if start == end or end > 24 * 60:
-        reader.problems.add(node.place, f"{what} holds no time, or ends past 24:00.")
+        sentence = f"{what} holds no time, or ends past 24:00; leave hours out for the whole day."
+        reader.problems.add(node.place, sentence)
         return None
     return start, end
 
 
 def weekdays(node: Node, reader: Reader, what: str) -> frozenset[int]:
     """Days such as ``mon-fri``, from 0 for Monday."""
-    spans = [each.value for each in node.value] if isinstance(node.value, list) else [node.value]
+    spans = [each.value for each in node.value] if isinstance(node.value, list) and node.value else [node.value]
     found: set[int] = set()
     for span in spans:
         first, dash, last = span.partition("-") if isinstance(span, str) else ("", "", "")

@@ -80,6 +80,8 @@ class Matching:
 
     def _tree(self, name: str, value: Node, what: str) -> list[Condition]:
         parts: list[Condition] = []
+        if value.value == {}:
+            self.problems.add(value.place, f"{what}: {name} needs a condition, such as amount = {{ gt = 50 }}.")
         for key, inner in self.reader.table(value, f"{what}: {name}").items():
             parts += self._path(name, key, inner, value.keys[key], what)
         return parts
@@ -145,7 +147,12 @@ class Matching:
 
     def _literal(self, field: Field, operator: str, operand: Node, what: str, make: Any) -> Leaf | None:
         if not _is_literal(operand):
-            self.problems.add(operand.place, f"{what} must be a text, a number, true or false.")
+            hint = ""
+            if operand.value is None:
+                hint = " There is nothing here; for what is not to be there, write { present = false }."
+            elif isinstance(operand.value, list):
+                hint = " For one of several, write in = [...]."
+            self.problems.add(operand.place, f"{what} must be a text, a number, true or false.{hint}")
             return None
         if operand.value == "" and operator == "contains":
             self.problems.add(operand.place, f"{what} must not be empty; everything contains that.")
@@ -164,7 +171,7 @@ class Matching:
         value = operand.value
         if isinstance(value, bool) or not isinstance(value, (int, float)) or checks.number_of(value) is None:
             hint = " Leave the quotes out." if isinstance(value, str) and checks.number_of(value) is not None else ""
-            self.problems.add(operand.place, f"{what} must be a number.{hint}")
+            self.problems.add(operand.place, f"{what} must be a number, such as 50.{hint}")
             return None
         return Leaf(field, operator, value, checks.compared(operator, value))
 

@@ -77,7 +77,9 @@ def _compiled(pattern: str) -> Pattern:
         compiled = re2.compile(pattern.encode(), options=options)
     except re2.error as error:
         what = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else str(error)
-        raise BadPattern(f"this is no regular expression of RE2 ({what})") from None
+        raise BadPattern(
+            f"this is no regular expression of RE2 ({what}); close each bracket; no lookaround, no backreference"
+        ) from None
     except UnicodeEncodeError:
         raise BadPattern("this pattern holds half a character") from None
     size: int = max(compiled.programsize, compiled.reverseprogramsize)

@@ -20,7 +20,7 @@ def look(rules: tuple[Rule, ...], places: dict[str, Place], problems: Problems) 
     index = Index(rules)
     for rule in rules:
         if (reason := _contradiction(rule.match)) is not None:
-            problems.add(places[rule.name], f"rule {rule.name!r} can never match: {reason}.")
+            problems.add(places[rule.name], f"rule {rule.name!r} can never match: {reason}. Take one of these out.")
         elif (other := _overriding(rule, index.rivals(rule, MOST_COMPARED))) is not None:
             problems.add(places[rule.name], _sentence(rule, other))
 

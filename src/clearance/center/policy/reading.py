@@ -91,7 +91,7 @@ def _rules(node: Node, reader: Reader) -> tuple[Rule, ...]:
             continue
         if rule.name in places:
             line = places[rule.name].line
-            sentence = f"two rules are named {rule.name!r} (see line {line}); decisions name the rule, so names differ."
+            sentence = f"two rules are named {rule.name!r} (see line {line}); give this one another name."
             reader.problems.add(entry.place, sentence)
             continue
         places[rule.name] = entry.place

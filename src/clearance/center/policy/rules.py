@@ -93,11 +93,13 @@ class Rules:
         asks = then == Effect.ASK
         for key in _OF_ASKING:
             if key in table and then is not None and not asks:
-                self.problems.add(node.keys[key], f'{what}: {key} is only for a rule that says then = "ask".')
+                self.problems.add(
+                    node.keys[key], f'{what}: {key} is only for a rule that says then = "ask". Take it out.'
+                )
         stages = self._stages(table, node, what)
         escalate_to = self.reader.names(table["escalate_to"], f"{what}: escalate_to") if "escalate_to" in table else ()
         if escalate_to and not any(stage.is_closed for stage in stages):
-            sentence = f"{what}: escalate_to adds to approvers, and none are named: anybody may approve."
+            sentence = f"{what}: escalate_to adds to approvers, and none are named: name them, or leave it out."
             self.problems.add(node.keys["escalate_to"], sentence)
         found = {
             "reason": self._text(table, "reason", what),
@@ -128,7 +130,8 @@ class Rules:
         node = table.get("editable")
         if node is None:
             return None
-        return () if node.value == [] else self.reader.names(node, f"{what}: editable")
+        must = 'must be a list of parameters, such as ["amount"], or [] for none.'
+        return () if node.value == [] else self.reader.names(node, f"{what}: editable", must)
 
     def _stages(self, table: dict[str, Node], node: Node, what: str) -> tuple[Stage, ...]:
         """Who must agree: one stage written into the rule itself, or a list of them, in order."""
@@ -152,6 +155,7 @@ class Rules:
         names, roles, excluded = self._approvers(table["approvers"], what) if "approvers" in table else ((), (), ())
         if quorum and names and not roles and quorum > len(names):
             sentence = f"{what}: quorum is {quorum}, but only {len(names)} can approve: {', '.join(names)}."
+            sentence += " Lower it, or name more."
             self.problems.add(table["quorum"].place, sentence)
         return Stage(quorum or 1, names, roles, excluded)
 
@@ -163,14 +167,25 @@ class Rules:
         table = self.reader.table(node, what, ("names", "roles", "not"))
         names = self.reader.names(table["names"], f"{what}: names") if "names" in table else ()
         excluded = self.reader.names(table["not"], f"{what}: not") if "not" in table else ()
-        listed = table.get("roles")
-        roles: list[str] = []
-        if listed is not None:
-            for each in listed.value if isinstance(listed.value, list) else [listed]:
-                if (role := self.reader.choice(each, f"{what}: roles", DECIDING_ROLES)) is not None:
-                    roles.append(role)
+        roles = self._roles(table["roles"], f"{what}: roles") if "roles" in table else ()
+        if not node.value:
+            hint = 'such as {names: ["carol"]} or {roles: ["admin"]}; leave approvers out where anybody may approve.'
+            self.problems.add(node.place, f"{what} must say who, {hint}")
         if node.value and (both := set(names) & set(excluded)):
             self.problems.add(
                 node.keys["not"], f"{what}: {sorted(both)[0]!r} may approve and may not; keep one of them."
             )
-        return names, tuple(roles), tuple(name for name in excluded if name != "requester")
+        return names, roles, tuple(name for name in excluded if name != "requester")
+
+    def _roles(self, node: Node, what: str) -> tuple[str, ...]:
+        """A list of roles, or one, none of them twice. An empty list would let anybody approve."""
+        if node.value == []:
+            self.problems.add(node.place, f'{what} must name a role: a list such as ["admin"].')
+        found: list[str] = []
+        for each in node.value if isinstance(node.value, list) else [node]:
+            role = self.reader.choice(each, what, DECIDING_ROLES)
+            if role in found:
+                self.problems.add(each.place, f"{what} names {role!r} twice. Keep one of them.")
+            elif role is not None:
+                found.append(role)
+        return tuple(found)

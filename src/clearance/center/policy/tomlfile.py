@@ -18,6 +18,15 @@ _STRING = re.compile(
 )
 _WORD = re.compile(r"[^\s,\]}#=.]+")
 _SCALAR = re.compile(r"[^,\]}#\n]+")
+_ADVICE = {
+    "Invalid value": "put texts in quotes, and write true or false for yes or no",
+    "Illegal character '\\n'": "close the quotation mark",
+    "Unclosed array": "close it with ]",
+    "Expected '=' after a key": "write key = value",
+    "Expected newline or end of document": "write one entry in a line, and numbers without a leading 0",
+    "Unescaped '\\' in a string": "put the text in single quotes",
+}
+"""What to write instead, by how the sentence of `tomllib` begins."""
 _SAID_WHERE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\s*$")
 
 Path = tuple[str | int, ...]
@@ -34,7 +43,7 @@ def read(text: str) -> Node:
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(str(error), text) from None
     except RecursionError:
-        raise NotReadable(Place(1, 1), "this is nested too deep.") from None
+        raise NotReadable(Place(1, 1), "this is nested too deep; write it flatter.") from None
     found = _Finder(text)
     found.document()
     return _node(document, (), Place(1, 1), found)
@@ -49,7 +58,8 @@ def _unreadable(message: str, text: str) -> NotReadable:
     sentence = _SAID_WHERE.sub("", message).rstrip(".")
     if "overwrite" in sentence or "twice" in sentence or "Cannot declare" in sentence:
         sentence = "a key or table is here twice; keep one of them"
-    return NotReadable(place, f"this is not TOML: {sentence}.")
+    advice = next((f"; {advice}" for found, advice in _ADVICE.items() if sentence.startswith(found)), "")
+    return NotReadable(place, f"this is not TOML: {sentence}{advice}.")
 
 
 def _node(value: Any, path: Path, place: Place, found: _Finder) -> Node:

@@ -19,6 +19,17 @@ _BOOLS = {"true": True, "false": False}
 _NEARLY_BOOLS = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 _NULLS = frozenset({"", "~", "null"})
 DEEPEST = 32
+_ADVICE = {
+    "did not find expected alphabetic or numeric character": "put a text that begins with * or & in quotes",
+    "found character that cannot start any token": "indent with spaces, and put a text that begins with @ in quotes",
+    "found unexpected end of stream": "close the quotation mark",
+    "did not find expected ',' or ']'": "close the bracket, or put a comma between items",
+    "did not find expected ',' or '}'": "close the brace, or put a comma between entries",
+    "mapping values are not allowed in this context": "put a text with a colon in quotes, and indent keys alike",
+    "did not find expected '-' indicator": "begin each item with -, and indent what belongs to it alike",
+    "did not find expected key": "indent the keys of a table alike",
+}
+"""What to write instead, by what libyaml finds."""
 
 
 def read(text: str) -> Node:
@@ -32,7 +43,11 @@ def read(text: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-        raise NotReadable(where, f"this is not YAML: {error.problem or error.context}.") from None
+        found = str(error.problem or error.context)
+        advice = f"; {_ADVICE[found]}" if found in _ADVICE else ""
+        raise NotReadable(where, f"this is not YAML: {found}{advice}.") from None
+    except yaml.reader.ReaderError as error:
+        raise _unprintable(error, text) from None
     except yaml.YAMLError as error:
         raise NotReadable(Place(1, 1), f"this is not YAML: {' '.join(str(error).split())}.") from None
     starts = [event for event in events if isinstance(event, yaml.DocumentStartEvent)]
@@ -45,6 +60,14 @@ def read(text: str) -> Node:
         if isinstance(event, yaml.DocumentStartEvent):
             break
     return _node(next(walk), walk, 0)
+
+
+def _unprintable(error: yaml.reader.ReaderError, text: str) -> NotReadable:
+    """What to say of a character that YAML does not take; its position is counted in bytes."""
+    before = text.encode()[: error.position].decode(errors="ignore").split("\n")
+    code = ord(error.character) if isinstance(error.character, str) else error.character
+    sentence = f"this is not YAML: the character U+{code:04X} may not stand in it; take it out."
+    return NotReadable(Place(len(before), len(before[-1]) + 1), sentence)
 
 
 def _place(event: Any) -> Place:
@@ -60,7 +83,7 @@ def _node(event: Any, walk: Any, depth: int) -> Node:
     if event.tag is not None:
         raise NotReadable(place, f"tags such as {event.tag} are not taken; leave it out, or quote the text.")
     if depth > DEEPEST:
-        raise NotReadable(place, f"this is nested more than {DEEPEST} deep.")
+        raise NotReadable(place, f"this is nested more than {DEEPEST} deep; write it flatter.")
     if isinstance(event, yaml.ScalarEvent):
         plain = not event.style and event.implicit[0]
         return Node(_plain(event.value, place) if plain else event.value, place)
@@ -80,6 +103,8 @@ def _table(place: Place, walk: Any, depth: int) -> Node:
         if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None or event.tag is not None:
             raise NotReadable(where, "a key must be a plain word.")
         key = event.value
+        if key == "<<" and not event.style:
+            raise NotReadable(where, "merges (<<) are not taken; write the keys out.")
         if key in entries:
             before = keys[key]
             raise NotReadable(where, f"{key!r} is here twice; the first is in line {before.line}. Keep one of them.")
