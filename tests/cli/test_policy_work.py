@@ -243,3 +243,9 @@ def test_what_people_always_cleared_is_printed_as_a_policy_that_passes_check(fil
     assert "# No rule for 1 kinds of calls: it was refused or taken back" in said
     assert 'no effect while these ask about it: "large"' in said
     assert run("suggest", "--database", str(database), "--least", "6").output.endswith("rules: []\n")
+
+
+def test_the_schema_is_printed_as_it_is_shipped() -> None:
+    printed = run("schema").output
+
+    assert json.loads(printed)["title"].startswith("A policy of a Clearance")

@@ -9,7 +9,7 @@ from clearance.cli import auditing, deciding, guarding, heads, keeping, keys, po
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
-from clearance.cli.policy_work import checking, comparing, explaining, simulating, starting, suggesting, testing
+from clearance.cli.policy_work import checking, comparing, explaining, schema, simulating, starting, suggesting, testing
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,6 +42,7 @@ for _command in (
     simulating.simulate_policy,
     comparing.diff_policies,
     suggesting.suggest_policy,
+    schema.policy_schema,
 ):
     policies.policy.add_command(_command)
 for _command in (keeping.backup, keeping.restore, keeping.export):
