@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from binascii import b2a_base64
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from clearance.secret_names import is_secret_name
 
 REDACTED = "[redacted]"
 """Stands in the view for a value that must not be seen. The digest still covers the value, keyed."""
+
+_BOUNDARY = re.compile(r"[.\[{ ]")
+"""What comes between a place and what lies within it."""
 
 SHOWN_BYTES = 3_000
 """The most bytes that are shown; of more this many are shown, and said so."""
@@ -28,13 +32,15 @@ def without(text: str, spans: Collection[tuple[int, int]]) -> str:
     return "".join((*pieces, text[position:]))
 
 
+def above(path: str) -> tuple[str, ...]:
+    """The path itself, and every place that it lies in."""
+    return (path, *(path[: found.start()] for found in _BOUNDARY.finditer(path)))
+
+
 def touches(path: str, others: Collection[str]) -> bool:
     """Is one of the others the same place as ``path``, one above it, or one within it?"""
-    return any(_is_within(path, other) or _is_within(other, path) for other in others)
-
-
-def _is_within(path: str, other: str) -> bool:
-    return path.startswith(other) and path[len(other) :][:1] in ("", ".", "[", "{", " ")
+    over = above(path)
+    return any(other in over or path in above(other) for other in others)
 
 
 @dataclass(slots=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from clearance.center.records import Principal, Record
 from clearance.models import Action
-from clearance.quick import quick
+from clearance.redaction import above
 
 NOBODY = ""
+MOST_BLURRED = 1_000
+"""Places that may be hidden or shown in part; where there are more, nobody can tell anything of any parameter."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """All that a rule may look at.
 
@@ -29,6 +31,19 @@ class Asked:
     risk: int = 0
     requester: str = NOBODY
     owner: str = NOBODY
+
+    def is_seen(self, path: str, over: tuple[str, ...]) -> bool:
+        """Is this place shown whole? ``over`` are the place and all that it lies in, as `redaction.above` says them."""
+        blurred = self._blurred
+        return blurred is not None and path not in blurred[1] and blurred[0].isdisjoint(over)
+
+    @cached_property
+    def _blurred(self) -> tuple[frozenset[str], frozenset[str]] | None:
+        """The places that are not shown whole, and all that they lie in; None for too many."""
+        paths = (*self.action.redacted, *self.action.abridged)
+        if len(paths) > MOST_BLURRED:
+            return None
+        return frozenset(paths), frozenset(over for path in paths for over in above(path))
 
     @classmethod
     def by(cls, who: Principal, action: Action, at: int, risk: int) -> Asked:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from clearance.center.policy.asked import Asked
+from clearance.center.policy.asked import MOST_BLURRED, Asked
 from clearance.center.policy.checks import Answer, Check
 from clearance.center.policy.paths import MISSING, Steps, find, spelled
-from clearance.redaction import touches
+from clearance.redaction import above, touches
 
 Test: TypeAlias = Callable[[Asked], Answer]
 
@@ -33,11 +33,10 @@ class Field:
         """Why nothing can be told of it; None if something can."""
         if self.get(asked) is MISSING:
             return f"{self.name} is not there"
-        if self.path is not None and touches(self.path, asked.action.redacted):
-            return f"{self.name} is hidden from the Center"
-        if self.path is not None and touches(self.path, asked.action.abridged):
-            return f"{self.name} is shown only in part"
-        return None
+        if self.path is None or asked.is_seen(self.path, above(self.path)):
+            return None
+        is_cut = len(asked.action.abridged) <= MOST_BLURRED and touches(self.path, asked.action.abridged)
+        return f"{self.name} is {'shown only in part' if is_cut else 'hidden from the Center'}"
 
 
 def parameter(table: Literal["parameters", "context"], steps: Steps) -> Field:
@@ -80,11 +79,11 @@ class Leaf:
         if path is None:
             return _test_of(get, check)
 
+        over = above(path)
+
         def test(asked: Asked) -> Answer:
             action = asked.action
-            if (action.redacted or action.abridged) and (
-                touches(path, action.redacted) or touches(path, action.abridged)
-            ):
+            if (action.redacted or action.abridged) and not asked.is_seen(path, over):
                 return None
             value = get(asked)
             return None if value is MISSING else check(value)
@@ -142,6 +141,11 @@ class Group:
     def work(self) -> int:
         """The most that it may take."""
         return sum(part.work for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """How many conditions it is made of."""
+        return sum(part.size if isinstance(part, Group) else 1 for part in self.parts)
 
     @property
     def said(self) -> str:

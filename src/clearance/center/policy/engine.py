@@ -21,6 +21,10 @@ from clearance.quick import quick
 CLEAR_NOTHING = -1
 WITHOUT_RULE = ("no-rule", "risk-clear", "risk-ask")
 """What decisions name where no rule matches."""
+MOST_TOLD = 100
+"""Conditions of a rule that are gone through to say why it cannot be evaluated."""
+LONGEST_WHY = 500
+"""Characters of that."""
 _STRENGTH = {Effect.DENY: 0, Effect.ASK: 1, Effect.ALLOW: 2}
 
 
@@ -131,12 +135,19 @@ class Policy:
         denying = [rule for rule in matched if rule.then is Effect.DENY]
         if denying or any(rule.then is Effect.ASK for rule in matched):
             return _verdict(self._in_order(denying or asking), names)
-        why = unclear[0].match.explain(asked).why
-        reason = f"Rule {unclear[0].name!r} cannot be evaluated: {why}."
+        reason = f"Rule {unclear[0].name!r} cannot be evaluated{_why(unclear[0], asked)}."
         return _asking(unclear[0].name, reason, asking, names)
 
     def _in_order(self, rules: Iterable[Rule]) -> list[Rule]:
         return sorted(rules, key=self._index.position)
+
+
+def _why(rule: Rule, asked: Asked) -> str:
+    """What nobody can tell of a rule; nothing of one that would take long to go through."""
+    if rule.match.size > MOST_TOLD:
+        return ""
+    why = rule.match.explain(asked).why
+    return f": {why}" if len(why) <= LONGEST_WHY else f": {why[:LONGEST_WHY]}…"
 
 
 def _verdict(matched: list[Rule], unclear: tuple[str, ...]) -> Verdict:

@@ -157,7 +157,7 @@ class Matching:
         if operand.value == "" and operator == "contains":
             self.problems.add(operand.place, f"{what} must not be empty; everything contains that.")
             return None
-        return Leaf(field, operator, operand.value, make(operand.value), 2 if operator == "contains" else 1)
+        return Leaf(field, operator, operand.value, make(operand.value), 6 if operator == "contains" else 1)
 
     def _in(self, field: Field, operand: Node, what: str) -> Leaf | None:
         items = self.reader.items(operand, what)
@@ -185,7 +185,7 @@ class Matching:
         except patterns.BadPattern as error:
             self.problems.add(operand.place, f"{what}: {error}.")
             return None
-        return Leaf(field, operator, text, checks.fitting(pattern), 1 + pattern.size * field.longest // 100)
+        return Leaf(field, operator, text, checks.fitting(pattern), 1 + pattern.size * field.longest // 70)
 
 
 def _is_literal(node: Node) -> bool:
