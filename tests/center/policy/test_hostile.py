@@ -6,6 +6,7 @@ import pytest
 from tests.center.policy.hostile import FILES, actions
 
 from clearance.center.policy import Asked, Effect, PolicyError, parse
+from clearance.center.policy.conditions import Group
 from clearance.center.policy.reading import MOST_WORK
 
 ACTIONS = actions()
@@ -54,3 +55,12 @@ def test_why_a_rule_cannot_be_evaluated_is_told_in_short_and_not_at_all_of_a_ver
     assert told[0].reason.startswith("Rule 'r' cannot be evaluated: parameters.missing0 is not there; ")
     assert len(told[0].reason) < 600
     assert told[1].reason == "Rule 'r' cannot be evaluated."
+
+
+def test_no_decision_waits_for_rules_to_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = parse(FILES["20,000 rules for everybody"]())
+    compiled: list[Group] = []
+    monkeypatch.setattr(Group, "compiled", compiled.append)
+
+    assert policy.judge(Asked(ACTIONS["mixed"])).rule == "no-rule"
+    assert compiled == []

@@ -103,8 +103,8 @@ class Policy:
         """What happens to this action."""
         matched: list[Rule] = []
         unclear: list[Rule] = []
-        for rule in self._index.candidates(asked.action):
-            found = rule.test(asked)
+        for test, rule in self._index.candidates(asked.action):
+            found = test(asked)
             if found is True:
                 matched.append(rule)
             elif found is None:

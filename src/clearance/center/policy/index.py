@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from clearance.center.policy import patterns
-from clearance.center.policy.conditions import Leaf
+from clearance.center.policy.conditions import Leaf, Test
 from clearance.center.policy.rules import Rule
 from clearance.models import Action
+
+Entry: TypeAlias = tuple[Test, Rule]
+"""A rule with its test, which is made while the policy is read: no decision waits for it."""
 
 
 class Index:
@@ -18,10 +21,10 @@ class Index:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._positions: dict[str, int] = {}
-        self._by_type: dict[str, list[Rule]] = defaultdict(list)
-        self._by_family: dict[str, list[Rule]] = defaultdict(list)
-        self._by_tool: dict[str, list[Rule]] = defaultdict(list)
-        self._rest: list[Rule] = []
+        self._by_type: dict[str, list[Entry]] = defaultdict(list)
+        self._by_family: dict[str, list[Entry]] = defaultdict(list)
+        self._by_tool: dict[str, list[Entry]] = defaultdict(list)
+        self._rest: list[Entry] = []
         for number, rule in enumerate(rules):
             self._positions[rule.name] = number
             self._place(rule)
@@ -30,8 +33,8 @@ class Index:
         """Where the rule stands in its file."""
         return self._positions[rule.name]
 
-    def candidates(self, action: Action) -> Iterable[Rule]:
-        """The rules that can match this action; each once."""
+    def candidates(self, action: Action) -> Iterable[Entry]:
+        """The rules that can match this action, with their tests; each once."""
         kind = action.action_type
         return chain(
             self._by_type.get(kind, ()),
@@ -50,27 +53,32 @@ class Index:
             *(self._by_tool.get(each, ()) for each in _literals(rule, "tool_name") or ()),
             self._rest,
         ]
-        return (other for group in groups for other in group[:most] if other is not rule)
+        return (other for group in groups for _, other in group[:most] if other is not rule)
 
     def most_work(self) -> int:
         """The most that judging one action may take, whatever it is."""
-        work = sum(rule.match.work for rule in self._rest)
+        work = _work(self._rest)
         for group in (self._by_type, self._by_family, self._by_tool):
-            work += max((sum(rule.match.work for rule in rules) for rules in group.values()), default=0)
+            work += max(map(_work, group.values()), default=0)
         return work
 
     def _place(self, rule: Rule) -> None:
+        entry = (rule.test, rule)
         if (types := _literals(rule, "action_type")) is not None:
             for each in types:
-                self._by_type[each].append(rule)
+                self._by_type[each].append(entry)
         elif (families := _families(rule)) is not None:
             for each in families:
-                self._by_family[each].append(rule)
+                self._by_family[each].append(entry)
         elif (tools := _literals(rule, "tool_name")) is not None:
             for each in tools:
-                self._by_tool[each].append(rule)
+                self._by_tool[each].append(entry)
         else:
-            self._rest.append(rule)
+            self._rest.append(entry)
+
+
+def _work(entries: Iterable[Entry]) -> int:
+    return sum(rule.match.work for _, rule in entries)
 
 
 def _operands(rule: Rule, field: str, operators: tuple[str, ...]) -> Iterable[tuple[str, list[Any]]]:
