@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.center.policy.hostile import FILES, actions
 
 from clearance.center.policy import Asked, Effect, PolicyError, parse
-from clearance.center.policy.conditions import Group
+from clearance.center.policy.conditions import Group, Leaf
+from clearance.center.policy.matching import FIELDS
 from clearance.center.policy.reading import MOST_WORK
 
 ACTIONS = actions()
@@ -64,3 +67,21 @@ def test_no_decision_waits_for_rules_to_be_compiled(monkeypatch: pytest.MonkeyPa
 
     assert policy.judge(Asked(ACTIONS["mixed"])).rule == "no-rule"
     assert compiled == []
+
+
+@pytest.mark.parametrize("operator", ["eq", "in"])
+def test_an_operand_is_cut_before_it_is_spelled(operator: str) -> None:
+    spelled: list[str] = []
+
+    class Word(str):
+        def __repr__(self) -> str:
+            spelled.append(self)
+            return str.__repr__(self)
+
+    operand: Any = [Word(f"w{n}") for n in range(50_000)] if operator == "in" else Word("w" * 1_000_000)
+    said = Leaf(FIELDS["agent_id"], operator, operand, lambda value: None).said
+
+    assert said.startswith(f"agent_id {operator} ")
+    assert said.endswith("…")
+    assert len(said) < 250
+    assert sum(map(len, spelled)) <= 40_000
