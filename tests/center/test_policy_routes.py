@@ -49,6 +49,7 @@ def test_what_is_in_force_is_told_with_its_text_and_when_and_by_whom(running: Ru
         "text": FIRST,
         "by": "the start of a Center",
         "in_use": version(FIRST),
+        "unclear": {},
     }
     assert approver.get(f"{URL}/versions").json() == [
         {"version": version(FIRST), "since": since, "by": "the start of a Center"}
@@ -173,3 +174,15 @@ def test_a_waiting_client_is_told_that_an_approval_under_the_old_policy_is_none(
     stands = agent.get(f"/api/v1/actions/{asked}/status", headers={"Prefer": "wait=60"}).json()
 
     assert (stands["status"], stands["lifecycle"], stands["reason_code"]) == ("denied", "stale", "stale")
+
+
+def test_the_policy_in_use_tells_how_often_which_rule_could_not_be_evaluated(running: Running, chief: Api) -> None:
+    agent = Api(running.url, running.user_key)
+    text = "rules: [{name: totals, match: {action_type: payment.*, parameters.total: {gt: 5}}, then: deny}]"
+    running.center.desk.policy = policy.parse(text)
+
+    with agent:
+        for _ in range(2):
+            agent.submit()
+
+    assert chief.get("/api/v1/policy").json()["unclear"] == {"totals": 2}

@@ -285,7 +285,10 @@ class PolicyVersion(TypedDict):
 
 @with_config(WHOLE)
 class Policy(TypedDict):
-    """A policy as it was written, and when it last came in force; ``in_use`` is what this Center judges by."""
+    """A policy as it was written, and when it last came in force; ``in_use`` is what this Center judges by.
+
+    ``unclear`` says how often each rule of that could not be evaluated since this Center began to.
+    """
 
     version: str
     format: str
@@ -293,6 +296,7 @@ class Policy(TypedDict):
     since: Time | None
     by: str | None
     in_use: str
+    unclear: dict[str, Number]
 
 
 @with_config(WHOLE)

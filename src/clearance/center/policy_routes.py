@@ -41,7 +41,8 @@ async def show(request: Request) -> Response:
     kept, change = await at_the_desk(request, find)
     told: dict[str, Json] = {"version": kept.version, "format": kept.format, "text": kept.text}
     told |= _told(change) if change is not None else {"since": None, "by": None}
-    return JSONResponse(told | {"in_use": desk.policy.version})
+    used = desk.policy
+    return JSONResponse(told | {"in_use": used.version, "unclear": dict(used.unclear)})
 
 
 async def versions(request: Request) -> Response:

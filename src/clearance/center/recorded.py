@@ -17,11 +17,15 @@ def since(center: Center, start: int) -> Iterator[Record]:
     """
     after = _before(center, start)
     while True:
-        page = center.do(lambda tx, after=after: tx.actions(oldest_first=True, after=after, limit=AT_ONCE))  # type: ignore[misc]
+        page = _behind(center, after, AT_ONCE)
         yield from (record for record in page if record.created_at >= start)
         if len(page) < AT_ONCE:
             return
         after = page[-1].id
+
+
+def _behind(center: Center, after: int, limit: int) -> list[Record]:
+    return center.do(lambda tx: tx.actions(oldest_first=True, after=after, limit=limit))
 
 
 def _before(center: Center, start: int) -> int:
@@ -30,7 +34,7 @@ def _before(center: Center, start: int) -> int:
     low, high = 0, newest[0].id if newest else 0
     while low < high:
         middle = (low + high) // 2
-        found = center.do(lambda tx, after=middle: tx.actions(oldest_first=True, after=after, limit=1))  # type: ignore[misc]
+        found = _behind(center, middle, 1)
         if found and found[0].created_at < start:
             low = found[0].id
         else:

@@ -58,8 +58,8 @@ FILES: dict[str, Callable[[], str]] = {
     "500 expressions about one action": lambda: in_rules(
         [f"parameters.text: {{regex: '(a|b)*a{{{n % 9 + 1}}}x{n}'}}" for n in range(500)]
     ),
-    "20,000 rules for everybody": lambda: in_rules([f"risk: {{ge: {n}}}" for n in range(101, 20_101)]),
-    "20,001 rules": lambda: in_rules([f"risk: {{ge: {n}}}" for n in range(101, 20_102)]),
+    "15,000 rules for everybody": lambda: in_rules([f"risk: {{ge: {n}}}" for n in range(101, 15_101)]),
+    "20,001 rules": lambda: in_rules([f"action_type: a{n}" for n in range(20_001)]),
     "5,000 look for a text": lambda: in_rules([f"parameters.text: {{contains: needle{n}}}" for n in range(5_000)]),
     "50,000 words": lambda: in_rules([f"parameters.text: {{in: [{', '.join(f'w{n}' for n in range(50_000))}]}}"]),
     "2,000 globs in one list": lambda: in_rules([f"parameters.text: [{', '.join(f'*w{n}*x' for n in range(2_000))}]"]),
@@ -67,7 +67,7 @@ FILES: dict[str, Callable[[], str]] = {
     "14 deep, any": lambda: in_rules([nested(14, "any")]),
     "28 deep, not": lambda: in_rules([nested(28, "not")]),
     "5,000 deep": lambda: in_rules([nested(5_000, "not")]),
-    "wide": lambda: in_rules([f"any: [{', '.join(f'{{risk: {{ge: {n}}}}}' for n in range(101, 20_101))}]"]),
+    "wide": lambda: in_rules([f"any: [{', '.join(f'{{risk: {{ge: {n}}}}}' for n in range(101, 15_101))}]"]),
     "a long path": lambda: in_rules([f"'parameters.{'.'.join('a' * 2_000)}': 1"]),
     "aliases of aliases": lambda: "a: &a [x, x]\n" + "\n".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]" for n in range(20)

@@ -61,7 +61,7 @@ def test_why_a_rule_cannot_be_evaluated_is_told_in_short_and_not_at_all_of_a_ver
 
 
 def test_no_decision_waits_for_rules_to_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = parse(FILES["20,000 rules for everybody"]())
+    policy = parse(FILES["15,000 rules for everybody"]())
     compiled: list[Group] = []
     monkeypatch.setattr(Group, "compiled", compiled.append)
 

@@ -16,7 +16,7 @@ from clearance.center.policy.weights import Weights
 from clearance.center.risk import BUILT_IN, RiskModel
 
 MOST_RULES = 20_000
-MOST_WORK = 20_000
+MOST_WORK = 15_000
 """What judging one action may take at most, in comparisons of a short value; more could hold the Center up."""
 FORMATS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
 _KEYS = ("rules", "risk")

@@ -101,12 +101,10 @@ class Rules:
         if escalate_to and not any(stage.is_closed for stage in stages):
             sentence = f"{what}: escalate_to adds to approvers, and none are named: name them, or leave it out."
             self.problems.add(node.keys["escalate_to"], sentence)
-        found = {
-            "reason": self._text(table, "reason", what),
-            "message_for_model": self._text(table, "message_for_model", what),
-            "decide_within": self._seconds(table, "decide_within", what, LONGEST_DECIDE_WITHIN),
-            "run_within": self._seconds(table, "run_within", what, LONGEST_RUN_WITHIN),
-        }
+        reason, message = self._text(table, "reason", what), self._text(table, "message_for_model", what)
+        decide_within = self._seconds(table, "decide_within", what, LONGEST_DECIDE_WITHIN)
+        run_within = self._seconds(table, "run_within", what, LONGEST_RUN_WITHIN)
+        editable = self._editable(table, what)
         if not name or then is None or match is None:
             return None
         return Rule(
@@ -115,9 +113,12 @@ class Rules:
             match,
             stages=stages,
             escalate_to=escalate_to,
-            editable=self._editable(table, what),
+            reason=reason,
+            message_for_model=message,
+            decide_within=decide_within,
+            run_within=run_within,
+            editable=editable,
             line=node.place.line,
-            **found,  # type: ignore[arg-type]  # each is of its own kind
         )
 
     def _text(self, table: dict[str, Node], key: str, what: str) -> str:

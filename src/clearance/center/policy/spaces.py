@@ -162,10 +162,11 @@ def _meeting(match: Group, space: Space) -> dict[str, Any]:
     found: dict[str, Any] = {}
     wanted: dict[str, list[Leaf]] = {}
     for part in match.parts:
+        chosen = part
         # Of "any" the first will do; of "not", nothing.
-        while isinstance(part, Group) and part.kind == "any":
-            part = part.parts[0]  # noqa: PLW2901
-        parts = part.parts if isinstance(part, Group) and part.kind == "all" else (part,)
+        while isinstance(chosen, Group) and chosen.kind == "any":
+            chosen = chosen.parts[0]
+        parts = chosen.parts if isinstance(chosen, Group) and chosen.kind == "all" else (chosen,)
         for leaf in parts:
             if isinstance(leaf, Leaf) and _TIME.fullmatch(leaf.field.name) is None:
                 wanted.setdefault(leaf.field.name, []).append(leaf)
