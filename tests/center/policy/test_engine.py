@@ -183,6 +183,7 @@ def test_a_rule_fits_when_every_one_of_its_conditions_does(match: str, fits: boo
     ("condition", "why"),
     [
         ("parameters.total: 5", "parameters.total is not there"),
+        ("parameters.total: {gt: 0, le: 50}", "parameters.total is not there"),
         ("parameters.charge_id: {gt: 5}", "parameters.charge_id is too long, or of a kind that cannot be compared so"),
         ("parameters.amount: {glob: 5*}", "parameters.amount is too long, or of a kind that cannot be compared so"),
         ("parameters.amount: {contains: 5}", "parameters.amount is too long, or of a kind that cannot be compared so"),

@@ -173,7 +173,7 @@ class Group:
         """How it comes out for this action, with its parts."""
         found = self.compiled()(asked)
         parts = tuple(part.explain(asked) for part in self.parts)
-        why = "; ".join(part.why for part in parts if part.why) if found is None else ""
+        why = "; ".join(dict.fromkeys(part.why for part in parts if part.why)) if found is None else ""
         return Explained(self.said, found, why, parts)
 
 
