@@ -7,6 +7,7 @@ const find = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const inbox = find("#inbox");
 const aheadBy = Number(document.body.dataset.now) - Date.now(); // the Center's clock against this one
+const ANSWERED_WITHIN = 15000, AGAIN_AFTER = 5000; // ms, for the list
 const NO_CLICK_FOR = 400; // ms after things moved, so that the second half of a double click hits nothing new
 let movedAt = -NO_CLICK_FOR;
 
@@ -115,12 +116,14 @@ function refresh() {
   const request = new XMLHttpRequest();
   request.open("GET", "/inbox/list");
   request.responseType = "document";
+  request.timeout = ANSWERED_WITHIN;
   request.setRequestHeader("Accept", "application/json"); // a refusal is then no page
   request.onloadend = () => {
     isReading = false;
     const fresh = request.status === 200 && request.response ? find("#inbox", request.response) : null;
     if (fresh && before === decided) merge(document.adoptNode(fresh));
     if (request.status === 401 || request.status === 403) state("out", "signed out");
+    else if (!fresh) setTimeout(refresh, AGAIN_AFTER); // the next change may be a long time off
     if (isStale) refresh();
   };
   request.send();
@@ -140,7 +143,7 @@ function listen() {
   events.addEventListener("error", () => {
     if (events.readyState !== EventSource.CLOSED) return state("off", "reconnecting");
     state("off", "not live");
-    setTimeout(listen, 5000); // a browser gives up on an answer that is no stream: the Center may be restarting
+    setTimeout(listen, AGAIN_AFTER); // a browser gives up on an answer that is no stream: the Center may be restarting
   });
   addEventListener("pagehide", () => events.close());
 }
