@@ -8,14 +8,16 @@ own; first one submitter, then 64. They take turns, and what counts is the media
 Goals: one submitter gets at least 0.60 of the floor; 64 get more than the floor, because they share commits. How far it
 is to either depends on the disk: the faster a commit, the less there is to share, and the more weighs what a Center
 does beside it (it checks the key and the form, asks the policy, keeps the action and its audit entry). So the time of a
-bare commit is printed as well, taken before and after.
+bare commit is printed as well, taken before and after; and with a second number every flush to the disk takes so many
+milliseconds longer, for floor and Center alike, as on a slower disk (this needs a C compiler).
 
-Run: ``python benchmarks/submit_throughput.py [turns]``.
+Run: ``python benchmarks/submit_throughput.py [turns [milliseconds]]``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 import sqlite3
@@ -50,6 +52,18 @@ COMMITS = 500
 API_KEYS = 256
 """They take turns, so that no limit of one key is met."""
 ROW = "x" * 1_000
+SLOWER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+static int slower(const char *name, int file) {
+    usleep(MICROSECONDS);
+    return ((int (*)(int)) dlsym(RTLD_NEXT, name))(file);
+}
+int fsync(int file) { return slower("fsync", file); }
+int fdatasync(int file) { return slower("fdatasync", file); }
+"""
+"""Stands before the C library of whoever writes to the disk."""
 
 
 # The servers: each is a process of its own, started with one of these names
@@ -98,15 +112,15 @@ def commit_one(rows: sqlite3.Connection) -> None:
     rows.execute("COMMIT")
 
 
-def bare_commit(database: Path) -> float:
-    """Milliseconds that a commit takes here and now, in the median."""
+def bare_commit(database: Path) -> None:
+    """Print the milliseconds that a commit takes here and now, in the median."""
     with contextlib.closing(new_rows(database)) as rows:
         times = []
         for _ in range(COMMITS):
             started = time.perf_counter()
             commit_one(rows)
             times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times)
+    print(statistics.median(times))
 
 
 # The load: a process of its own, with as little work a request as there can be
@@ -192,11 +206,30 @@ def take_answer(connection: socket.socket) -> None:
 # The comparison
 
 
+def on_disk(folder: Path, milliseconds: float) -> dict[str, str]:
+    """The environment of a process for which each flush takes so much longer."""
+    if not milliseconds:
+        return dict(os.environ)
+    source, library = folder / "slower.c", folder / "slower.so"
+    source.write_text(SLOWER)
+    define = f"-DMICROSECONDS={milliseconds * 1000:.0f}"
+    subprocess.run(["cc", "-shared", "-fPIC", define, "-o", library, source, "-ldl"], check=True)
+    return {**os.environ, "LD_PRELOAD": str(library)}
+
+
+def commit_time(folder: Path, environment: dict[str, str]) -> float:
+    """Milliseconds of a bare commit."""
+    command = [sys.executable, __file__, "commit", str(folder / "bare.db")]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout
+    (folder / "bare.db").unlink()
+    return float(told)
+
+
 @contextlib.contextmanager
-def running(name: str, folder: Path) -> Iterator[tuple[str, str]]:
+def running(name: str, folder: Path, environment: dict[str, str]) -> Iterator[tuple[str, str]]:
     """A server process: its address, and the file with its keys."""
     command = [sys.executable, __file__, "serve", name, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
         try:
             assert server.stdout is not None
             url, keys = server.stdout.readline().split()
@@ -219,19 +252,21 @@ class Rates:
         return int(answers) / float(took)
 
 
-def compare(turns: int) -> None:
+def compare(turns: int, slower: float) -> None:
     rates = Rates()
     found: dict[tuple[str, int], list[float]] = {(name, n): [] for name in ("floor", "center") for n in SUBMITTERS}
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        before = bare_commit(Path(folder) / "before.db")
-        servers = {name: stack.enter_context(running(name, Path(folder))) for name in ("floor", "center")}
+    with tempfile.TemporaryDirectory() as name_of_it, contextlib.ExitStack() as stack:
+        folder = Path(name_of_it)
+        disk = on_disk(folder, slower)
+        before = commit_time(folder, disk)
+        servers = {name: stack.enter_context(running(name, folder, disk)) for name in ("floor", "center")}
         for at in servers.values():
             rates.of(at, 8)
         for _ in range(turns):
             for submitters in SUBMITTERS:
                 for name, at in servers.items():
                     found[name, submitters].append(rates.of(at, submitters))
-        after = bare_commit(Path(folder) / "after.db")
+        after = commit_time(folder, disk)
     print(f"a bare commit: {before:.3f} ms before, {after:.3f} ms after")
     for submitters in SUBMITTERS:
         floor, center = found["floor", submitters], found["center", submitters]
@@ -249,8 +284,11 @@ def main(arguments: list[str]) -> None:
             serve(name, Path(folder))
         case ["load", url, keys, submitters, seconds, first]:
             load(url, Path(keys), int(submitters), float(seconds), int(first))
+        case ["commit", database]:
+            bare_commit(Path(database))
         case _:
-            compare(int(arguments[0]) if arguments else TURNS)
+            turns, slower = [*arguments, *["", ""][len(arguments) :]]
+            compare(int(turns or TURNS), float(slower or 0))
 
 
 if __name__ == "__main__":

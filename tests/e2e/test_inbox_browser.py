@@ -295,8 +295,9 @@ def test_a_list_that_was_asked_for_before_a_decision_does_not_bring_the_request_
 
     def hold_the_first(route: Any) -> None:
         if held:
-            return route.continue_()
-        held.append((route, route.fetch()))
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
 
     # For good, not once: a browser may leave a request hanging that begins while a route is taken away.
     desktop.page.route("**/inbox/list", hold_the_first)
@@ -322,9 +323,10 @@ def test_a_list_that_could_not_be_read_is_read_again(running: Running, desktop: 
 
     def break_the_first(route: Any) -> None:
         if broken:
-            return route.continue_()
-        broken.append(route)
-        route.abort()
+            route.continue_()
+        else:
+            broken.append(route)
+            route.abort()
 
     desktop.page.route("**/inbox/list", break_the_first)
     record = ask(running)
