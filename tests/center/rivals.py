@@ -56,7 +56,7 @@ def digest_of(tx: Tx, action: int) -> str:
 
 def exactly_one_wins(address: str, store: Store, *, actions: int, processes: int, use: Use) -> None:
     """Race for that many actions of each kind; ``store`` is another user of the same database."""
-    desk = Desk(built_in(), wall_clock)
+    desk = Desk(built_in(), wall_clock, max_pending=3 * actions)
 
     def prepared(tx: Tx) -> dict[int, list[str]]:
         wishes: dict[int, list[str]] = {}
