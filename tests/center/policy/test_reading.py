@@ -70,7 +70,7 @@ RULE = 'name = "r"\nmatch = { action_type = "x.*" }\nthen = "deny"\n'
     ("text", "says"),
     [
         ("rulez = []", ":1:1: unknown key 'rulez' in the file; did you mean 'rules'?"),
-        ("zebra = 1", ":1:1: unknown key 'zebra' in the file; known here: risk, rules."),
+        ("zebra = 1", ":1:1: unknown key 'zebra' in the file; known here: limits, risk, rules."),
         ("risk = 3", ":1:8: risk must be a table of keys and values."),
         ("[risk]\nclear_upto = 3", ":2:1: unknown key 'clear_upto' in risk; did you mean 'clear_up_to'?"),
         ("[risk]\nclear_up_to = 101", ":2:15: risk: clear_up_to must be a whole number from -1 to 100."),

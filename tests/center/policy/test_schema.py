@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from tests.center.policy.pairs import policy_document, read
 from tests.center.policy.test_worked_policies import WORKED
 
-from clearance.center.policy import matching, reading, rules
+from clearance.center.policy import limiting, matching, reading, rules
+from clearance.center.policy.limits import Per
 
 SCHEMA: dict[str, Any] = json.loads(
     resources.files("clearance.center.policy").joinpath("policy.schema.json").read_text("utf-8")
@@ -53,6 +54,8 @@ def test_the_schema_knows_the_words_that_the_reader_knows() -> None:
 
     assert set(SCHEMA["properties"]) == set(reading._KEYS)
     assert set(known["rule"]["properties"]) == set(rules._KEYS)
+    assert set(known["limit"]["properties"]) == {*rules._KEYS, *limiting.KEYS}
+    assert known["limit"]["properties"]["per"]["enum"] == list(Per)
     assert set(known["match"]["properties"]) == set(matching._WORDS)
     assert set(known["operators"]["properties"]) == set(matching.OPERATORS)
 

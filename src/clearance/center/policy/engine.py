@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from clearance.center.policy import limits as over_time
 from clearance.center.policy.asked import Asked
 from clearance.center.policy.index import Index
+from clearance.center.policy.limits import Charge, Limit, amount_trouble, charge_of
 from clearance.center.policy.rules import Effect, Rule
 from clearance.center.records import Stage
 from clearance.center.risk import BUILT_IN, RiskModel
-from clearance.quick import quick
+from clearance.quick import quick, replace
 
 CLEAR_NOTHING = -1
 WITHOUT_RULE = ("no-rule", "risk-clear", "risk-ask")
@@ -33,7 +35,7 @@ _STRENGTH = {Effect.DENY: 0, Effect.ASK: 1, Effect.ALLOW: 2}
 class Verdict:
     """What the policy says about one action, by which rule.
 
-    ``unclear`` names the rules that could not be evaluated; the other fields are those of `Rule`, of all the rules
+    ``unclear`` names the rules and limits that could not be evaluated; the other fields are those of `Rule`, of all
     that ask taken together.
     """
 
@@ -62,8 +64,18 @@ class PolicyEngine(Protocol):
         """Names what it decides by; another version, and what was approved under it cannot be claimed any more."""
         ...
 
-    def judge(self, asked: Asked) -> Verdict:
-        """What happens to this action. It must not raise: what it cannot tell, it asks a person about."""
+    def charges(self, asked: Asked) -> tuple[Charge, ...]:
+        """What this action takes of the limits over time that are, or may be, about it; nothing is used of them yet.
+
+        Whoever keeps what was used fills that in, and hands them to `judge`. It must not raise.
+        """
+        ...
+
+    def judge(self, asked: Asked, charges: tuple[Charge, ...] | None = None) -> Verdict:
+        """What happens to this action. It must not raise: what it cannot tell, it asks a person about.
+
+        ``charges`` are its own, with what is used of each limit; without them nothing is used yet.
+        """
         ...
 
 
@@ -77,6 +89,7 @@ class Policy:
         source: the text that it was read from.
         format: ``yaml`` or ``toml``.
         risk: how risky an action looks by it.
+        limits: those over time, in the order of the file; no rule has the name of one.
     """
 
     def __init__(
@@ -87,6 +100,7 @@ class Policy:
         source: str = "",
         format: str = "yaml",
         risk: RiskModel = BUILT_IN,
+        limits: Iterable[Limit] = (),
     ) -> None:
         self.rules: tuple[Rule, ...] = tuple(rules)
         self.clear_up_to: int = clear_up_to
@@ -94,12 +108,32 @@ class Policy:
         self.source: str = source
         self.format: str = format
         self.risk: RiskModel = risk
+        self.limits: tuple[Limit, ...] = tuple(limits)
         self.unclear: Counter[str] = Counter()
-        """How often each rule could not be evaluated, since this policy was read."""
+        """How often each rule or limit could not be evaluated, since this policy was read."""
         self._index: Index = Index(self.rules)
-        self._alone: dict[str, Verdict] = {rule.name: _verdict([rule], ()) for rule in self.rules}
+        self._alone: dict[str, Verdict] = {rule.name: _verdict([rule], ()) for rule in self.entries}
+        self._positions: dict[str, int] = {rule.name: number for number, rule in enumerate(self.entries)}
+        self._limits: dict[str, Limit] = {limit.name: limit for limit in self.limits}
+        self._index_of_limits: Index = Index(self.limits)
 
-    def judge(self, asked: Asked) -> Verdict:
+    @property
+    def entries(self) -> tuple[Rule, ...]:
+        """The rules, then the limits."""
+        return (*self.rules, *self.limits)
+
+    def charges(self, asked: Asked) -> tuple[Charge, ...]:
+        """What this action takes of the limits that are, or may be, about it."""
+        if not self.limits:
+            return ()
+        found = [
+            charge_of(self._limits[rule.name], asked, test(asked))
+            for test, rule in self._index_of_limits.candidates(asked.action)
+        ]
+        known = [charge for charge in found if charge is not None]
+        return tuple(sorted(known, key=lambda charge: self._positions[charge.limit.name]))
+
+    def judge(self, asked: Asked, charges: tuple[Charge, ...] | None = None) -> Verdict:
         """What happens to this action."""
         matched: list[Rule] = []
         unclear: list[Rule] = []
@@ -109,6 +143,14 @@ class Policy:
                 matched.append(rule)
             elif found is None:
                 unclear.append(rule)
+        if not self.limits:
+            return self._together(asked, matched, unclear)
+        charges = self.charges(asked) if charges is None else charges
+        matched += [charge.limit for charge in over_time.over(charges)]
+        unclear += [charge.limit for charge in charges if not charge.is_clear]
+        return _told(self._together(asked, matched, unclear), charges)
+
+    def _together(self, asked: Asked, matched: list[Rule], unclear: list[Rule]) -> Verdict:
         if unclear:
             return self._in_doubt(asked, matched, unclear)
         if len(matched) == 1:
@@ -117,7 +159,7 @@ class Policy:
 
     def most_work(self) -> int:
         """The most that judging one action may take, in comparisons of a short value."""
-        return self._index.most_work()
+        return self._index.most_work() + self._index_of_limits.most_work()
 
     def _by_risk(self, risk: int) -> Verdict:
         if risk <= self.clear_up_to:
@@ -135,19 +177,33 @@ class Policy:
         denying = [rule for rule in matched if rule.then is Effect.DENY]
         if denying or any(rule.then is Effect.ASK for rule in matched):
             return _verdict(self._in_order(denying or asking), names)
-        reason = f"Rule {unclear[0].name!r} cannot be evaluated{_why(unclear[0], asked)}."
+        word = "Limit" if isinstance(unclear[0], Limit) else "Rule"
+        reason = f"{word} {unclear[0].name!r} cannot be evaluated{_why(unclear[0], asked)}."
         return _asking(unclear[0].name, reason, asking, names)
 
     def _in_order(self, rules: Iterable[Rule]) -> list[Rule]:
-        return sorted(rules, key=self._index.position)
+        return sorted(rules, key=lambda rule: self._positions[rule.name])
 
 
 def _why(rule: Rule, asked: Asked) -> str:
     """What nobody can tell of a rule; nothing of one that would take long to go through."""
     if rule.match.size > MOST_TOLD:
         return ""
-    why = rule.match.explain(asked).why
+    why = rule.match.explain(asked).why or (amount_trouble(rule, asked) if isinstance(rule, Limit) else "")
+    if not why:
+        return ""
     return f": {why}" if len(why) <= LONGEST_WHY else f": {why[:LONGEST_WHY]}…"
+
+
+def _told(verdict: Verdict, charges: Iterable[Charge]) -> Verdict:
+    """The verdict, whose reason says how much is used of the limits that led to it."""
+    found = [charge for charge in over_time.over(charges) if charge.limit.then is verdict.effect]
+    is_named = any(charge.limit.name == verdict.rule for charge in found)
+    if verdict.effect is Effect.DENY and not is_named:  # forbidden anyway: nobody is to wait until there is room again
+        return verdict
+    said = [charge.said for charge in found]
+    reasons = [*said, verdict.reason] if is_named else [verdict.reason, *said]
+    return replace(verdict, reason=" ".join(filter(None, reasons))) if said else verdict
 
 
 def _verdict(matched: list[Rule], unclear: tuple[str, ...]) -> Verdict:

@@ -20,18 +20,12 @@ class Index:
     """Rules by the action type, the first word of it, or the tool that they are for; the rest are for all."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._positions: dict[str, int] = {}
         self._by_type: dict[str, list[Entry]] = defaultdict(list)
         self._by_family: dict[str, list[Entry]] = defaultdict(list)
         self._by_tool: dict[str, list[Entry]] = defaultdict(list)
         self._rest: list[Entry] = []
-        for number, rule in enumerate(rules):
-            self._positions[rule.name] = number
+        for rule in rules:
             self._place(rule)
-
-    def position(self, rule: Rule) -> int:
-        """Where the rule stands in its file."""
-        return self._positions[rule.name]
 
     def candidates(self, action: Action) -> Iterable[Entry]:
         """The rules that can match this action, with their tests; each once."""

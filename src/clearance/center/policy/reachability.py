@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
 from clearance.center.policy import checks, patterns
 from clearance.center.policy.conditions import Condition, Group, Leaf, Presence
 from clearance.center.policy.document import Place, Problems
 from clearance.center.policy.index import Index
+from clearance.center.policy.limits import Limit
 from clearance.center.policy.rules import Effect, Rule
 
 MOST_COMPARED = 200
@@ -23,6 +23,53 @@ def look(rules: tuple[Rule, ...], places: dict[str, Place], problems: Problems) 
             problems.add(places[rule.name], f"rule {rule.name!r} can never match: {reason}. Take one of these out.")
         elif (other := _overriding(rule, index.rivals(rule, MOST_COMPARED))) is not None:
             problems.add(places[rule.name], _sentence(rule, other))
+
+
+def look_at_limits(
+    limits: tuple[Limit, ...], rules: tuple[Rule, ...], places: dict[str, Place], problems: Problems
+) -> None:
+    """Note each limit that can be about nothing, or that a rule or another limit makes void."""
+    index = Index(rules)
+    for limit in limits:
+        place = places[limit.name]
+        if (reason := _contradiction(limit.match)) is not None:
+            problems.add(place, f"limit {limit.name!r} is about nothing: {reason}. Take one of these out.")
+        elif (rule := _denying(limit, index)) is not None:
+            problems.add(
+                place,
+                f"limit {limit.name!r} has no effect: whatever it is about, rule {rule.name!r} in line {rule.line} "
+                "denies. Take it out, or narrow that rule.",
+            )
+        elif (other := _tighter(limit, limits)) is not None:
+            problems.add(
+                place,
+                f"limit {limit.name!r} has no effect: limit {other.name!r} in line {other.line} counts the same and "
+                "leaves no more room. Take it out.",
+            )
+
+
+def _denying(limit: Limit, index: Index) -> Rule | None:
+    rivals = index.rivals(limit, MOST_COMPARED)
+    return next((rule for rule in rivals if rule.then is Effect.DENY and _covers(rule.match, limit.match)), None)
+
+
+def _tighter(limit: Limit, limits: tuple[Limit, ...]) -> Limit | None:
+    """Another one that counts the same, does as much as this, and leaves as much room or less."""
+    for other in limits:
+        is_first = (other.at_most, other.line) < (limit.at_most, limit.line)
+        does_as_much = other.then is Effect.DENY or _demanded(other) == _demanded(limit)
+        if other is not limit and is_first and does_as_much and _counted(other) == _counted(limit):
+            return other
+    return None
+
+
+def _counted(limit: Limit) -> tuple[object, ...]:
+    return _said(limit.match), limit.measure, limit.within, limit.per
+
+
+def _demanded(rule: Rule) -> tuple[object, ...]:
+    times = (rule.decide_within, rule.run_within)
+    return rule.then, rule.stages, rule.escalate_to, rule.editable, times
 
 
 def _sentence(rule: Rule, other: Rule) -> str:

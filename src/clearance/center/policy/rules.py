@@ -71,6 +71,18 @@ _NEEDED = (("name", '"large-refunds"'), ("then", '"ask"'), ("match", '{ action_t
 _KEYS = ("name", "match", "then", "reason", *_OF_ASKING, "run_within", "message_for_model")
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is read as a rule is: the word for it, the keys that it has besides, and what it may say."""
+
+    word: str
+    more: tuple[str, ...] = ()
+    effects: tuple[Effect, ...] = tuple(Effect)
+
+
+A_RULE = Kind("rule")
+
+
 class Rules:
     """Reads rules, noting what is wrong with them."""
 
@@ -79,22 +91,22 @@ class Rules:
         self.problems: Problems = reader.problems
         self._matching = Matching(reader)
 
-    def rule(self, node: Node, number: int) -> Rule | None:
-        """One rule; None if it cannot be used."""
-        table = self.reader.table(node, f"rule {number}", _KEYS)
+    def rule(self, node: Node, number: int, kind: Kind = A_RULE) -> Rule | None:
+        """One rule, or what else says the same as rules do; None if it cannot be used."""
+        table = self.reader.table(node, f"{kind.word} {number}", (*_KEYS, *kind.more))
         name = self.reader.text(table["name"], "name", longest=LONGEST_NAME) if "name" in table else None
-        what = f"rule {name!r}" if name else f"rule {number}"
+        what = f"{kind.word} {name!r}" if name else f"{kind.word} {number}"
         if isinstance(node.value, dict):
             for key, hint in _NEEDED:
                 if key not in node.value:
                     self.problems.add(node.place, f"{what} has no {key}; give it one, such as {key} = {hint}.")
-        then = self.reader.choice(table["then"], f"{what}: then", list(Effect)) if "then" in table else None
+        then = self.reader.choice(table["then"], f"{what}: then", kind.effects) if "then" in table else None
         match = self._matching.match(table["match"], f"{what}: match") if "match" in table else None
         asks = then == Effect.ASK
         for key in _OF_ASKING:
             if key in table and then is not None and not asks:
                 self.problems.add(
-                    node.keys[key], f'{what}: {key} is only for a rule that says then = "ask". Take it out.'
+                    node.keys[key], f'{what}: {key} is only for a {kind.word} that says then = "ask". Take it out.'
                 )
         stages = self._stages(table, node, what)
         escalate_to = self.reader.names(table["escalate_to"], f"{what}: escalate_to") if "escalate_to" in table else ()
