@@ -14,7 +14,7 @@ from clearance.center.desk import MAX_PENDING, Desk
 from clearance.center.moves import SECOND
 from clearance.center.policy import Policy, built_in
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
-from clearance.center.store.base import Tx
+from clearance.center.store.base import Tx, Use
 from clearance.center.store.databases import open_store
 from clearance.models import Action, Json, Outcome, Status
 
@@ -49,10 +49,16 @@ class Clock:
 class Office:
     """The desk, its store and its clock; every method is one transaction."""
 
-    def __init__(self, database: Path | str, policy: Policy | None = None, max_pending: int = MAX_PENDING) -> None:
+    def __init__(
+        self,
+        database: Path | str,
+        policy: Policy | None = None,
+        max_pending: int = MAX_PENDING,
+        use: Use = Use.SERVE,
+    ) -> None:
         self.clock = Clock()
         self._numbers = itertools.count()
-        self.store = open_store(database)
+        self.store = open_store(database, use)
         self.desk = Desk(policy or built_in(), self.clock, max_pending)
 
     def close(self) -> None:

@@ -76,6 +76,8 @@ class MemoryTx:
         self._sign_ins: dict[str, tuple[Principal, int]] = {}
         self._sessions: dict[str, Session] = {}
         self._policies: dict[str, KeptPolicy] = {}
+        self._uses: dict[tuple[str, str, int], tuple[int | None, int]] = {}
+        self._leapt: dict[str, int] = {}
         self._in_force: list[InForce] = []
         self._undo: list[Callable[[], object]] = []
 
@@ -162,6 +164,33 @@ class MemoryTx:
 
     def next_deadline(self) -> int | None:
         return min((at for record in self.records.values() if (at := rows.due_at(record))), default=None)
+
+    # Limits over time
+
+    def used(self, quota: str, subject: str, after: int) -> int:
+        found = [use for (*whose, _), use in self._uses.items() if whose == [quota, subject]]
+        return sum(amount for at, amount in found if at is None or at > after)
+
+    def hold_use(self, quota: str, subject: str, action_id: int, amount: int) -> None:
+        self._put(self._uses, (quota, subject, action_id), (None, amount))
+
+    def date_use(self, quota: str, subject: str, action_id: int, at: int) -> None:
+        newest = max((dated for dated, _ in self._uses.values() if dated is not None), default=0)
+        self._put(self._uses, (quota, subject, action_id), (max(at, newest), self._uses[quota, subject, action_id][1]))
+
+    def free_use(self, quota: str, subject: str, action_id: int) -> None:
+        self._put(self._uses, (quota, subject, action_id), None)
+
+    def forget_uses(self, until: int, most: int) -> None:
+        old = [whose for whose, (at, _) in self._uses.items() if at is not None and at <= until]
+        for whose in old[:most]:
+            self._put(self._uses, whose, None)
+
+    def clock_leapt(self) -> int:
+        return self._leapt.get("total", 0)
+
+    def note_leaps(self, total: int) -> None:
+        self._put(self._leapt, "total", total)
 
     # The trail
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from clearance import lifecycle
-from clearance.center import agreement
+from clearance.center import agreement, quotas
 from clearance.center.edits import checked
 from clearance.center.faults import Conflict, DeskError, Forbidden, Invalid
 from clearance.center.moves import Moves
@@ -70,7 +70,10 @@ class Approvals(Moves):
         reason = reason[:LONGEST_REASON]
         if not approve:
             return self._denied(tx, who, record, reason, channel)
-        return self._approved(tx, who, replace(record, edits=checked(record, edits)), reason, channel)
+        record = replace(record, edits=checked(record, edits))
+        if record.edits and (record.shares or self.policy.limits):
+            record = quotas.changed(tx, self.policy, record, self.paced())
+        return self._approved(tx, who, record, reason, channel)
 
     def revoke(self, tx: Tx, who: Principal, action_id: int, *, reason: str = "", channel: str = "api") -> Record:
         """Take an approval back before it is claimed. If its client never claims and has read it, it may have run.

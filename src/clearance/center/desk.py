@@ -10,11 +10,12 @@ from dataclasses import replace
 from itertools import islice
 
 from clearance import lifecycle
-from clearance.center import intake, switches
+from clearance.center import intake, quotas, switches
 from clearance.center.approvals import LONGEST_REASON, Approvals
 from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.moves import SECOND
-from clearance.center.policy import Asked, Effect, Policy
+from clearance.center.policy import Asked, Effect, Policy, Verdict
+from clearance.center.policy.limits import Charge, over
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
 from clearance.center.refusals import ALARM
@@ -50,6 +51,7 @@ class Desk(Approvals):
         now: the Center's clock, in microseconds since 1970.
         max_pending: actions of one key that may wait for a decision at once.
         remember_denials: seconds for which a call that a person refused is refused again; 0 for not at all.
+        leapt: by how much the machine's clock was set forward while a Center ran, in microseconds.
     """
 
     def __init__(
@@ -58,8 +60,9 @@ class Desk(Approvals):
         now: Callable[[], int],
         max_pending: int = MAX_PENDING,
         remember_denials: float = REMEMBER_DENIALS,
+        leapt: Callable[[], int] = lambda: 0,
     ) -> None:
-        super().__init__(policy, now)
+        super().__init__(policy, now, leapt)
         self.max_pending: int = max_pending
         self.remember_denials: float = remember_denials
 
@@ -79,9 +82,11 @@ class Desk(Approvals):
             return self._again(tx, known, submission)
         now, is_new, new_call = self.now(), *self._novelty(tx, who, submission.action)
         risks = self.policy.risk.assess(submission.action, at=now, is_new=is_new)
-        verdict = self.policy.judge(Asked.by(who, submission.action, now, risks.score))
+        asked = Asked.by(who, submission.action, now, risks.score)
+        charges = self._charges(tx, who, asked)
+        verdict = self.policy.judge(asked, charges)
         record = intake.record_of(who, submission, verdict, risks, now, self.policy.version, new_call)
-        record = tx.add_action(record)
+        record = self._added(tx, record, verdict, charges)
         facts = intake.facts(record, verdict.unclear)
         tx.append(Entry(now, "submit", who.id, record.id, Status.PENDING, facts))
         if (switch := switches.stopping(tx, record)) is not None:
@@ -193,8 +198,8 @@ class Desk(Approvals):
 
     def sweep(self, tx: Tx) -> int | None:
         """Do what time has done to every overdue action; returns when the next one is due."""
-        for record in tx.overdue(self.now()):
-            self._settled(tx, record)
+        self._close_overdue(tx)
+        quotas.tidy(tx, [limit.within for limit in self.policy.limits], self.paced(), self.leapt())
         if switches.on(tx):
             for record in tx.actions(statuses=[Status.APPROVED], limit=HALTED_AT_ONCE):
                 self._settled(tx, record)
@@ -229,6 +234,28 @@ class Desk(Approvals):
         if record.status is Status.EXECUTING and self._is_stopped(tx, record):
             return replace(record, nonce=None)  # without its nonce nobody takes it for leave to run
         return self._mark_read(tx, record)
+
+    def _close_overdue(self, tx: Tx) -> None:
+        for record in tx.overdue(self.now()):
+            self._settled(tx, record)
+
+    def _charges(self, tx: Tx, who: Principal, asked: Asked) -> tuple[Charge, ...]:
+        """What it takes of limits over time, and what is used of them."""
+        charges = quotas.charged(tx, self.policy, asked, who.id, self.paced())
+        if not any(over(charges)):
+            return charges
+        self._close_overdue(tx)  # some of what holds a share may be over by now
+        return quotas.charged(tx, self.policy, asked, who.id, self.paced())
+
+    def _added(self, tx: Tx, record: Record, verdict: Verdict, charges: tuple[Charge, ...]) -> Record:
+        """Keep a new action, which takes its share unless it is refused at once."""
+        if not charges:
+            return tx.add_action(record)
+        shares = quotas.shares_of(charges, record.requester, record.action.agent_id)
+        record = tx.add_action(replace(record, shares=shares))
+        if verdict.effect is not Effect.DENY:
+            quotas.hold(tx, record)
+        return record
 
     def _novelty(self, tx: Tx, who: Principal, action: Action) -> tuple[bool | None, str | None]:
         """Was this requester never cleared for this very call? And the call, if so. None where it counts nothing."""

@@ -100,6 +100,8 @@ def facts(record: Record, unclear: Collection[str] = ()) -> dict[str, object]:
     }
     if unclear:
         told["unclear"] = list(unclear)
+    if record.shares:
+        told["limits"] = {share.limit: {"takes": share.takes, "used": share.used} for share in record.shares}
     if record.stages:
         told["stages"] = [asdict(stage) for stage in agreement.stages_of(record)]
     return told

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from clearance import lifecycle
-from clearance.center import switches
+from clearance.center import quotas, switches
 from clearance.center.faults import Conflict, DeskError, Forbidden, NotFound
 from clearance.center.policy import Policy
 from clearance.center.records import Entry, KillSwitch, Principal, Record
@@ -31,11 +31,19 @@ class Moves:
     Args:
         policy: what is in force at this Center.
         now: the Center's clock, in microseconds since 1970.
+        leapt: by how much the machine's clock was set forward while a Center ran, in microseconds.
     """
 
-    def __init__(self, policy: Policy, now: Callable[[], int]) -> None:
+    def __init__(self, policy: Policy, now: Callable[[], int], leapt: Callable[[], int] = lambda: 0) -> None:
         self.policy: Policy = policy
         self.now: Callable[[], int] = now
+        self.leapt: Callable[[], int] = leapt
+
+    def paced(self) -> int:
+        """The time by which limits count. What expires may expire too early, and what is used is never free too early:
+        so here no time has passed only because the machine's clock was set forward.
+        """
+        return self.now() - self.leapt()
 
     def _find(self, tx: Tx, who: Principal, action_id: int) -> Record:
         record = tx.action(action_id)
@@ -153,6 +161,8 @@ class Moves:
     def _move(self, tx: Tx, record: Record, event: Event, actor: str, **changes: Any) -> Record:
         status = lifecycle.after(record.status, event)
         changed = tx.save_action(replace(record, status=status, **changes))
+        if record.shares:
+            quotas.follow(tx, record, changed, self.paced())
         details = {name: value for name, value in changes.items() if name in _AUDITED and value not in (None, "")}
         if event is Event.APPROVE and record.edits:
             details["edits"] = dict(record.edits)

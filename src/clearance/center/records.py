@@ -107,6 +107,23 @@ class Factor:
     reason: str
 
 
+@quick
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one action takes of a limit over time. ``takes`` is None where nobody could tell.
+
+    ``quota`` and ``subject`` are what it is kept under, ``used`` what others had taken when it was asked, and
+    ``is_over`` says that there was no room for it then.
+    """
+
+    limit: str
+    quota: str
+    subject: str
+    takes: int | None
+    used: int
+    is_over: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Part of an agreement: ``quorum`` different people must approve.
@@ -206,6 +223,8 @@ class Record:
     nist_control: str | None = None
     """As the requester said."""
     mitre_tactic: str | None = None
+    shares: tuple[Share, ...] = ()
+    """What it takes of the limits over time that are, or may be, about it."""
 
     def is_like(self, other: Record) -> bool:
         """Is it the same call of the same requester?

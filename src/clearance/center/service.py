@@ -70,7 +70,8 @@ class Center:
         self.store = store
         self.signing_key: SigningKey = signing_key or SigningKey(None)
         now = now or Clock(not_before=store.submit(trail.last_time).result())
-        self.desk: Desk = Desk(policy or policies.built_in(), now, max_pending, remember_denials)
+        leapt = _leaps(now, before=store.submit(lambda tx: tx.clock_leapt()).result())
+        self.desk: Desk = Desk(policy or policies.built_in(), now, max_pending, remember_denials, leapt)
         self.rollout: Rollout = Rollout(store, self.desk, policy_file)
         self.bell: Bell = Bell()
         self.rates: Rates = Rates(rate)
@@ -252,6 +253,11 @@ async def rung_within(rung: Future[None], seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.shield(asyncio.wrap_future(rung))
+
+
+def _leaps(now: Callable[[], int], before: int) -> Callable[[], int]:
+    """By how much the machine's clock was set forward in all, of which ``before`` is noted already."""
+    return (lambda: before + now.leapt()) if isinstance(now, Clock) else lambda: before
 
 
 def _digest(token: str) -> str:

@@ -50,7 +50,9 @@ class Limits:
     def _measure(self, table: dict[str, Node], node: Node, what: str) -> tuple[int | None, Field | None]:
         """How much there is, and what is summed up, unless calls are counted."""
         if ("calls" in table) is ("sum" in table):
-            sentence = f"{what} counts either calls or a sum: write calls: 5, or sum: parameters.amount and at_most: 500."
+            sentence = (
+                f"{what} counts either calls or a sum: write calls: 5, or sum: parameters.amount and at_most: 500."
+            )
             self.problems.add(node.place, sentence)
             return None, None
         if "calls" in table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+
 from clearance.center.policy import checks, patterns
 from clearance.center.policy.conditions import Condition, Group, Leaf, Presence
 from clearance.center.policy.document import Place, Problems

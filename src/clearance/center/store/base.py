@@ -47,7 +47,42 @@ class Life:
     entries: tuple[Link, ...]
 
 
-class Tx(Protocol):
+class Uses(Protocol):
+    """What actions have taken of limits over time: under a ``quota``, for a ``subject``.
+
+    Times are microseconds by the clock of `quotas.Pace`; what can still begin to run has none yet, and counts.
+    """
+
+    def used(self, quota: str, subject: str, after: int) -> int:
+        """How much was taken by what can still run, or began to after this time."""
+        ...
+
+    def hold_use(self, quota: str, subject: str, action_id: int, amount: int) -> None:
+        """Keep what an action takes that can run from now on."""
+        ...
+
+    def date_use(self, quota: str, subject: str, action_id: int, at: int) -> None:
+        """It began to run: from then on it counts for as long as the limit says. No use is dated before another."""
+        ...
+
+    def free_use(self, quota: str, subject: str, action_id: int) -> None:
+        """It can no longer run, and never did."""
+        ...
+
+    def forget_uses(self, until: int, most: int) -> None:
+        """Forget what began to run until then; about ``most`` at once, the oldest first."""
+        ...
+
+    def clock_leapt(self) -> int:
+        """By how much the machine's clock was set forward while a Center ran, in microseconds, as far as noted."""
+        ...
+
+    def note_leaps(self, total: int) -> None:
+        """Note that it was this much by now."""
+        ...
+
+
+class Tx(Uses, Protocol):
     """One transaction. Valid only inside the function that `Store.submit` was given."""
 
     def add_action(self, record: Record) -> Record:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from clearance.center.records import BY_A_PERSON, Factor, Record, Stage, Vote
+from clearance.center.records import BY_A_PERSON, Factor, Record, Share, Stage, Vote
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
 COLUMNS = ("version", "status", "requester", "key", "due_at", "denied_digest", "cleared_call", "record")
@@ -43,6 +43,7 @@ def from_row(row: Any) -> Record:
     outcome = document.pop("outcome", None)
     factors = document.pop("factors", ())
     stages, votes = document.pop("stages", ()), document.pop("votes", ())
+    shares = document.pop("shares", ())
     document["escalate_to"] = tuple(document.get("escalate_to", ()))
     if document.get("may_change") is not None:
         document["may_change"] = tuple(document["may_change"])
@@ -65,6 +66,7 @@ def from_row(row: Any) -> Record:
         factors=tuple(Factor(**factor) for factor in factors),
         stages=tuple(_stage(**stage) for stage in stages),
         votes=tuple(Vote(**vote) for vote in votes),
+        shares=tuple(Share(**share) for share in shares),
         outcome=Outcome(**{**outcome, "status": Status(outcome["status"]), "notes": tuple(outcome["notes"])})
         if outcome
         else None,

@@ -29,7 +29,7 @@ from clearance.center.faults import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -145,6 +145,27 @@ policies_in_force: Table = Table(
 )
 """Which of them came in force when; the newest is."""
 
+uses: Table = Table(
+    "quota_uses",
+    metadata,
+    Column("quota", String(32), primary_key=True),
+    Column("subject", String(32), primary_key=True),
+    Column("at", NUMBER, primary_key=True),  # when it began to run; `quotas.HELD` for what still can
+    Column("action_id", NUMBER, primary_key=True),
+    Column("amount", NUMBER, nullable=False),
+    Index("quota_uses_by_time", "at"),
+    sqlite_with_rowid=False,
+)
+"""What actions have taken of the limits over time."""
+
+leaps: Table = Table(
+    "clock_leaps",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("total", NUMBER, nullable=False),
+)
+"""In one row: by how much the machine's clock was set forward while a Center ran, in microseconds."""
+
 own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
 
 # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
@@ -229,6 +250,12 @@ def _sixth(connection: Connection) -> None:
     cleared_calls.create(connection, checkfirst=True)
 
 
+def _seventh(connection: Connection) -> None:
+    """The uses of limits over time; in a new database step 1 made room."""
+    uses.create(connection, checkfirst=True)
+    leaps.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
@@ -236,7 +263,15 @@ def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
             connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth}
+STEPS: dict[int, Callable[[Connection], None]] = {
+    1: _first,
+    2: _second,
+    3: _third,
+    4: _fourth,
+    5: _fifth,
+    6: _sixth,
+    7: _seventh,
+}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:
