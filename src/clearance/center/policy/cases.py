@@ -9,6 +9,7 @@ from clearance.center.policy.asked import Asked
 from clearance.center.policy.described import Described, described, document
 from clearance.center.policy.document import Node, Problems, Reader, nearest
 from clearance.center.policy.engine import WITHOUT_RULE, Policy, Verdict
+from clearance.center.policy.limits import Charge, over
 from clearance.center.policy.rules import LARGEST_QUORUM, LONGEST_NAME, Effect, Rules
 from clearance.center.records import Stage
 
@@ -37,15 +38,16 @@ class Result:
 
     case: Case
     asked: Asked
+    charges: tuple[Charge, ...]
     verdict: Verdict
     wrong: tuple[str, ...]
     decided_by: frozenset[str]
-    """The rules that matched and say what came."""
+    """The rules that matched, and the limits that left no room, that say what came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All results, and the rules that decided no case, in the order of the policy."""
+    """All results, and which of the rules and limits decided no case, in the order of the policy."""
 
     results: tuple[Result, ...]
     rules: int
@@ -79,9 +81,8 @@ def load_cases(path: Path, policy: Policy) -> tuple[Case, ...]:
         problems.add(table["cases"].place, f"there are {len(entries):,} cases; {MOST_CASES:,} is the most.")
         entries = []
     # Each entry has a list of problems of its own: what is wrong in one does not leave the next unread.
-    known = frozenset(rule.name for rule in policy.rules)
     names: dict[str, int] = {}
-    cases = [_case(entry, number, problems, known, names) for number, entry in enumerate(entries, 1)]
+    cases = [_case(entry, number, problems, policy, names) for number, entry in enumerate(entries, 1)]
     if problems:
         raise problems.error()
     return tuple(case for case in cases if case is not None)
@@ -91,8 +92,8 @@ def run(policy: Policy, cases: tuple[Case, ...]) -> Report:
     """Hold the policy against each case."""
     results = tuple(_run(policy, case) for case in cases)
     reached = frozenset(name for result in results for name in result.decided_by)
-    never = tuple(rule.name for rule in policy.rules if rule.name not in reached)
-    return Report(results, len(policy.rules), never)
+    never = tuple(rule.name for rule in policy.entries if rule.name not in reached)
+    return Report(results, len(policy.entries), never)
 
 
 def people(stages: tuple[Stage, ...]) -> int:
@@ -102,9 +103,12 @@ def people(stages: tuple[Stage, ...]) -> int:
 
 def _run(policy: Policy, case: Case) -> Result:
     asked = case.described.asked(policy)
-    verdict = policy.judge(asked)
-    deciding = frozenset(rule.name for rule in policy.rules if rule.then is verdict.effect and rule.test(asked) is True)
-    return Result(case, asked, verdict, tuple(_wrong(case, verdict)), deciding)
+    charges = case.described.charges(policy)
+    verdict = policy.judge(asked, charges)
+    matched = [rule for rule in policy.rules if rule.test(asked) is True]
+    matched += [charge.limit for charge in over(charges)]
+    deciding = frozenset(rule.name for rule in matched if rule.then is verdict.effect)
+    return Result(case, asked, charges, verdict, tuple(_wrong(case, verdict)), deciding)
 
 
 def _wrong(case: Case, verdict: Verdict) -> list[str]:
@@ -131,9 +135,9 @@ def _said(stages: tuple[Stage, ...]) -> str:
     return " then ".join(pieces) or "any approver"
 
 
-def _case(entry: Node, number: int, whole: Problems, known: frozenset[str], names: dict[str, int]) -> Case | None:
+def _case(entry: Node, number: int, whole: Problems, policy: Policy, names: dict[str, int]) -> Case | None:
     problems = Problems(whole.file)
-    found = _read(entry, number, Reader(problems), known)
+    found = _read(entry, number, Reader(problems), policy)
     if found is not None and found.name in names:
         problems.add(entry.place, f"two cases are named {found.name!r} (see line {names[found.name]}); names differ.")
     elif found is not None:
@@ -142,7 +146,7 @@ def _case(entry: Node, number: int, whole: Problems, known: frozenset[str], name
     return found
 
 
-def _read(entry: Node, number: int, reader: Reader, known: frozenset[str]) -> Case | None:
+def _read(entry: Node, number: int, reader: Reader, policy: Policy) -> Case | None:
     table = reader.table(entry, f"case {number}", _KEYS)
     name = reader.text(table["name"], f"case {number}: name", longest=LONGEST_NAME) if "name" in table else None
     what = f"case {name!r}" if name else f"case {number}"
@@ -154,18 +158,20 @@ def _read(entry: Node, number: int, reader: Reader, known: frozenset[str]) -> Ca
     for key in ("quorum", "stages"):
         if key in table and expect is not None and expect != Effect.ASK:
             reader.problems.add(entry.keys[key], f"{what}: {key} is only for a case that says expect: ask.")
-    by = _rule(table["by"], reader, f"{what}: by", known) if "by" in table else None
+    by = _rule(table["by"], reader, f"{what}: by", policy) if "by" in table else None
     quorum = reader.whole(table["quorum"], f"{what}: quorum", 1, _MOST_PEOPLE) if "quorum" in table else None
     stages = Rules(reader).stages(table["stages"], what) if "stages" in table else None
-    action = described(table["action"], reader, f"{what}: action") if "action" in table else None
+    limits = [limit.name for limit in policy.limits]
+    action = described(table["action"], reader, f"{what}: action", limits) if "action" in table else None
     if not name or expect is None or action is None:
         return None
     return Case(name, entry.place.line, action, Effect(expect), by, quorum, stages)
 
 
-def _rule(node: Node, reader: Reader, what: str, known: frozenset[str]) -> str | None:
+def _rule(node: Node, reader: Reader, what: str, policy: Policy) -> str | None:
     name = reader.text(node, what)
-    if name is not None and name not in known and name not in WITHOUT_RULE:
-        words = nearest(name, [*known, *WITHOUT_RULE], "decisions name")
+    known = [*policy.names, *WITHOUT_RULE]
+    if name is not None and name not in policy.names and name not in WITHOUT_RULE:
+        words = nearest(name, known, "decisions name")
         reader.problems.add(node.place, f"{what}: the policy has no rule {name!r}; {words}")
     return name

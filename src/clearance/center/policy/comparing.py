@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from clearance.center.policy import spaces
 from clearance.center.policy.asked import Asked
+from clearance.center.policy.checks import Number
 from clearance.center.policy.engine import Policy, Verdict
+from clearance.center.policy.limits import Limit
 from clearance.center.policy.rules import Effect
 
 MOST = 20_000
@@ -21,6 +25,8 @@ class Change:
     before: Verdict
     after: Verdict
     example: Asked
+    used: Mapping[str, Number] = field(default_factory=dict)
+    """What is used of limits in the example, by their names."""
     count: int = 1
 
     @property
@@ -36,6 +42,8 @@ class Comparison:
     tried: int = 0
     undrawn: int = 0
     changes: list[Change] = field(default_factory=list)
+    counting: list[str] = field(default_factory=list)
+    """Limits that count otherwise, in words."""
 
 
 def compare(old: Policy, new: Policy, most: int = MOST, seed: int = 1) -> Comparison:
@@ -47,22 +55,23 @@ def compare(old: Policy, new: Policy, most: int = MOST, seed: int = 1) -> Compar
         most: how many actions to try.
         seed: which mixtures to draw.
     """
-    found = Comparison(undrawn=spaces.undrawn((old, new)))
+    found = Comparison(undrawn=spaces.undrawn((old, new)), counting=_counting(old, new))
     groups: dict[tuple[object, ...], Change] = {}
     for described in spaces.draw((old, new), most, seed):
         found.tried += 1
-        asked = described.asked(new)
-        before, after = old.judge(described.asked(old)), new.judge(asked)
+        asked, used = described.asked(new), described.used
+        before = old.judge(described.asked(old), described.charges(old))
+        after = new.judge(asked, described.charges(new))
         kind = (before.effect, before.rule, after.effect, after.rule, before.stages, after.stages)
         if _said(before) == _said(after):
             continue
         if kind not in groups:
-            groups[kind] = Change(before, after, asked)
+            groups[kind] = Change(before, after, asked, used)
             continue
         change = groups[kind]
         change.count += 1
-        if _size(asked) < _size(change.example):
-            change.before, change.after, change.example = before, after, asked
+        if _size(asked, used) < _size(change.example, change.used):
+            change.before, change.after, change.example, change.used = before, after, asked, used
     found.changes = sorted(
         groups.values(), key=lambda each: (not each.is_wider, each.before.effect is each.after.effect, -each.count)
     )
@@ -82,11 +91,24 @@ def _said(verdict: Verdict) -> tuple[object, ...]:
     )
 
 
-def _size(asked: Asked) -> int:
-    return len(in_words(asked))
+def _counting(old: Policy, new: Policy) -> list[str]:
+    """Limits of one name that count something else, or for another time, which no action shows."""
+    before = {limit.name: _counted(limit) for limit in old.limits}
+    after = {limit.name: _counted(limit) for limit in new.limits}
+    same = [name for name in before if name in after and before[name] != after[name]]
+    return [f"limit {name!r} counts {before[name]} -> {after[name]}" for name in same]
 
 
-def in_words(asked: Asked) -> str:
+def _counted(limit: Limit) -> str:
+    what = "calls" if limit.amount is None else limit.amount.name
+    return f"{what} in {limit.within_said} per {limit.per}"
+
+
+def _size(asked: Asked, used: Mapping[str, Number]) -> int:
+    return len(in_words(asked, used))
+
+
+def in_words(asked: Asked, used: Mapping[str, Number] = MappingProxyType({})) -> str:
     """An action that was drawn, in a line; what is as it is by default is left out."""
     action = asked.action
     named = [("with", key, value) for key, value in action.parameters.items()]
@@ -100,6 +122,7 @@ def in_words(asked: Asked) -> str:
     ):
         if text:
             pieces.append(f"{how} {text!r}")
+    pieces += [f"with {number} used of limit {name!r}" for name, number in used.items()]
     tool = "" if action.tool_name == "other-tool" else f" by {action.tool_name}"
     agent = "" if action.agent_id == "other-agent" else f" for {action.agent_id}"
     return " ".join([f"{action.action_type}{tool}{agent}", *pieces])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from clearance.center.policy.asked import NOBODY, Asked
-from clearance.center.policy.document import Node, PolicyError, Problems, Reader
+from clearance.center.policy.checks import Number, number_of
+from clearance.center.policy.document import Node, PolicyError, Problems, Reader, nearest
 from clearance.center.policy.engine import PolicyEngine
 from clearance.center.policy.files import document_of, text_of
+from clearance.center.policy.limits import Charge, in_micro
 from clearance.center.risk import Assessment
 from clearance.models import Action
 
@@ -20,18 +24,22 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 """When an action is asked that does not say so: a Monday at noon."""
 _TEXTS = ("agent_id", "action_type", "tool_name", "resource", "reasoning", "requester", "owner")
 _TABLES = ("parameters", "context", "risk_indicators")
-KEYS = (*_TEXTS, *_TABLES, "redacted", "risk", "at")
+KEYS = (*_TEXTS, *_TABLES, "redacted", "risk", "at", "used")
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An action, with what else a rule may look at. ``risk`` is None where the policy is to assess it."""
+    """An action, with what else a rule may look at. ``risk`` is None where the policy is to assess it.
+
+    ``used`` is what is used of limits over time, by their names: calls, or as much of what is summed up.
+    """
 
     action: Action
     at: int
     risk: int | None = None
     requester: str = NOBODY
     owner: str = NOBODY
+    used: Mapping[str, Number] = field(default_factory=dict)
 
     def assessed(self, engine: PolicyEngine) -> Assessment:
         """How risky it looks by that policy."""
@@ -41,6 +49,17 @@ class Described:
         """What that policy is asked."""
         risk = self.assessed(engine).score if self.risk is None else self.risk
         return Asked(self.action, self.at, risk, self.requester, self.owner)
+
+    def charges(self, engine: PolicyEngine) -> tuple[Charge, ...]:
+        """What it takes of the limits of that policy, and what is used of them."""
+        return tuple(
+            replace(charge, used=_used_of(charge, self.used.get(charge.limit.name, 0)))
+            for charge in engine.charges(self.asked(engine))
+        )
+
+
+def _used_of(charge: Charge, said: Number) -> int:
+    return math.ceil(said) if charge.limit.amount is None else in_micro(said)
 
 
 def document(path: Path, problems: Problems) -> Node:
@@ -55,21 +74,21 @@ def document(path: Path, problems: Problems) -> Node:
     return document_of(text_of(path), "toml" if path.suffix.lower() == ".toml" else "yaml", problems)
 
 
-def load_action(path: Path) -> Described:
-    """The action that a file describes.
+def load_action(path: Path, limits: Collection[str] = ()) -> Described:
+    """The action that a file describes. ``limits`` are the names of those it may say what is used of.
 
     Raises:
         PolicyError: it cannot be read, or says anything that is not understood.
     """
     problems = Problems(str(path))
-    found = described(document(path, problems), Reader(problems), "the action")
+    found = described(document(path, problems), Reader(problems), "the action", limits)
     if problems or found is None:
         raise problems.error()
     return found
 
 
-def described(node: Node, reader: Reader, what: str) -> Described | None:
-    """The action that a table describes; None if it does not."""
+def described(node: Node, reader: Reader, what: str, limits: Collection[str] = ()) -> Described | None:
+    """The action that a table describes; None if it does not. ``limits`` are those it may say what is used of."""
     table = reader.table(node, what, KEYS)
     texts = {key: _text(table[key], reader, f"{what}: {key}") for key in _TEXTS if key in table}
     if isinstance(node.value, dict) and "action_type" not in table:
@@ -82,6 +101,7 @@ def described(node: Node, reader: Reader, what: str) -> Described | None:
     risk = reader.whole(table["risk"], f"{what}: risk", 0, 100) if "risk" in table else None
     hidden = reader.names(table["redacted"], f"{what}: redacted") if "redacted" in table else ()
     at = _moment(table["at"], reader, f"{what}: at") if "at" in table else _microseconds(NOON)
+    used = _used(table["used"], reader, f"{what}: used", limits) if "used" in table else {}
     if reader.problems:
         return None
     action = Action(
@@ -99,7 +119,22 @@ def described(node: Node, reader: Reader, what: str) -> Described | None:
         redacted=hidden,
         risk_indicators=tables.get("risk_indicators", {}),
     )
-    return Described(action, at, risk, texts.get("requester", NOBODY), texts.get("owner", NOBODY))
+    return Described(action, at, risk, texts.get("requester", NOBODY), texts.get("owner", NOBODY), used)
+
+
+def _used(node: Node, reader: Reader, what: str, limits: Collection[str]) -> dict[str, Number]:
+    """What is used of which limit."""
+    found: dict[str, Number] = {}
+    for name, each in reader.table(node, what).items():
+        number = number_of(each.value) if type(each.value) in (int, float) else None
+        if name not in limits:
+            hint = nearest(name, limits, "its limits") if limits else "it has none."
+            reader.problems.add(node.keys[name], f"{what}: the policy has no limit {name!r}; {hint}")
+        elif number is None or number < 0:
+            reader.problems.add(each.place, f"{what}: {name} must be a number from 0 on.")
+        else:
+            found[name] = number
+    return found
 
 
 def plain_of(node: Node) -> Any:

@@ -7,7 +7,7 @@ is asked, unless the risk is low enough to be cleared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -121,6 +121,11 @@ class Policy:
     def entries(self) -> tuple[Rule, ...]:
         """The rules, then the limits."""
         return (*self.rules, *self.limits)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Theirs."""
+        return self._positions.keys()
 
     def charges(self, asked: Asked) -> tuple[Charge, ...]:
         """What this action takes of the limits that are, or may be, about it."""

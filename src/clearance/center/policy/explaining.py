@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
 from clearance.center.policy.asked import Asked
 from clearance.center.policy.conditions import Condition, Explained, Group
 from clearance.center.policy.engine import Policy, Verdict
+from clearance.center.policy.limits import Charge, Limit, amount_trouble
 from clearance.center.policy.rules import Rule
-from clearance.center.records import Factor
+from clearance.center.records import Factor, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,18 @@ class RuleExplained:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitExplained:
+    """What an action takes of a limit that is, or may be, about it. ``why`` is set where nobody can tell."""
+
+    charge: Charge
+    why: str
+    is_known: bool
+    """Is it known what was used of it?"""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the policy says, and all that led to it; rules in the order of the file."""
+    """What the policy says, and all that led to it; rules and limits in the order of the file."""
 
     verdict: Verdict
     risk: int
@@ -45,21 +56,33 @@ class Explanation:
     matched: tuple[RuleExplained, ...]
     nearly: tuple[RuleExplained, ...]
     unclear: tuple[RuleExplained, ...]
+    limits: tuple[LimitExplained, ...] = ()
 
 
-def explain(policy: Policy, asked: Asked, factors: tuple[Factor, ...] = ()) -> Explanation:
+def explain(
+    policy: Policy,
+    asked: Asked,
+    factors: tuple[Factor, ...] = (),
+    charges: tuple[Charge, ...] | None = None,
+    unknown: Collection[str] = (),
+) -> Explanation:
     """Hold an action against each rule, and keep how that came out.
 
     Args:
         policy: what judges.
         asked: what it is asked.
         factors: what the risk is made of.
+        charges: what it takes of the limits, with what is used of them; None: nothing is.
+        unknown: limits of which it is not known what was used; nothing, then.
     """
+    charges = policy.charges(asked) if charges is None else charges
     matched: list[RuleExplained] = []
     nearly: list[RuleExplained] = []
     unclear: list[RuleExplained] = []
-    for rule in policy.rules:
+    for rule in policy.entries:
         found = rule.test(asked)
+        if isinstance(rule, Limit) and found is not False:
+            continue  # it is told with what is used of it
         told = RuleExplained(rule, tuple(part.explain(asked) for part in _flat(rule.match)))
         if found is True:
             matched.append(told)
@@ -67,8 +90,25 @@ def explain(policy: Policy, asked: Asked, factors: tuple[Factor, ...] = ()) -> E
             unclear.append(told)
         elif told.is_near:
             nearly.append(told)
-    verdict = policy.judge(asked)
-    return Explanation(verdict, asked.risk, factors, tuple(matched), tuple(nearly), tuple(unclear))
+    verdict = policy.judge(asked, charges)
+    limits = tuple(LimitExplained(each, _why(each, asked), each.limit.name not in unknown) for each in charges)
+    return Explanation(verdict, asked.risk, factors, tuple(matched), tuple(nearly), tuple(unclear), limits)
+
+
+def charges_then(policy: Policy, asked: Asked, record: Record) -> tuple[tuple[Charge, ...], frozenset[str]]:
+    """What a recorded action takes of the limits of a policy, with what was used of them when it was asked.
+
+    Also the names of the limits of which that was not kept, because it was judged by another policy.
+    """
+    used = {share.quota: share.used for share in record.shares}
+    charges = tuple(replace(each, used=used.get(each.limit.kept_as, 0)) for each in policy.charges(asked))
+    return charges, frozenset(each.limit.name for each in charges if each.limit.kept_as not in used)
+
+
+def _why(charge: Charge, asked: Asked) -> str:
+    if charge.is_clear:
+        return ""
+    return charge.limit.match.explain(asked).why or amount_trouble(charge.limit, asked)
 
 
 def in_words(explained: Explained) -> str:

@@ -14,7 +14,7 @@ FIELDS = ("action_type", "tool_name")
 
 
 def check_names(path: Path, guards: Iterable[Mapping[str, Any]]) -> None:
-    """Hold the action types and tools that the rules of a policy name against the guards of a program.
+    """Hold the action types and tools that the rules and limits of a policy name against the guards of a program.
 
     Args:
         path: a policy file that can be loaded.
@@ -27,12 +27,18 @@ def check_names(path: Path, guards: Iterable[Mapping[str, Any]]) -> None:
     records = tuple(guards)
     known = {field: sorted({str(record[field]) for record in records if field in record}) for field in FIELDS}
     root = document(path, problems)
-    rules = root.value.get("rules") if isinstance(root.value, dict) else None
-    for rule in rules.value if rules is not None and isinstance(rules.value, list) else ():
-        if isinstance(rule.value, dict):
-            _check(rule.value["match"], known, problems)
+    for match in _matches(root):
+        _check(match, known, problems)
     if problems:
         raise problems.error()
+
+
+def _matches(root: Node) -> Iterator[Node]:
+    tables = root.value if isinstance(root.value, dict) else {}
+    for entries in (tables[key].value for key in ("rules", "limits") if key in tables):
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry.value, dict):
+                yield entry.value["match"]
 
 
 def _check(match: Node, known: Mapping[str, Collection[str]], problems: Problems) -> None:

@@ -135,10 +135,9 @@ def over(charges: Iterable[Charge]) -> Iterator[Charge]:
     return (charge for charge in charges if charge.is_over)
 
 
-def in_micro(value: checks.Number | float) -> int:
+def in_micro(value: checks.Number) -> int:
     """A number in millionths, rounded up; just over `LARGEST_SUM` for any that is more."""
-    exact = Fraction(value) if not isinstance(value, float) else Fraction(repr(value))
-    return min(math.ceil(exact * MICRO), LARGEST_SUM * MICRO + 1)
+    return min(math.ceil(Fraction(value) * MICRO), LARGEST_SUM * MICRO + 1)
 
 
 def _takes(limit: Limit, asked: Asked) -> int | None:

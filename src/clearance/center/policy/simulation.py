@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from clearance.center.policy.asked import Asked
 from clearance.center.policy.engine import Policy
+from clearance.center.policy.replaying import Replay
 from clearance.center.policy.rules import Effect
 from clearance.center.records import Record
 from clearance.models import Status
@@ -30,7 +31,9 @@ class Changed:
 
 @dataclass(slots=True)
 class Simulation:
-    """Counts what the policy says of each action. It grows with the tools and rules, not with the actions."""
+    """Counts what the policy says of each action. It grows with the tools, the rules and what limits count at a time,
+    not with the actions.
+    """
 
     policy: Policy
     total: int = 0
@@ -43,13 +46,14 @@ class Simulation:
     unclear: Counter[str] = field(default_factory=Counter)
     """How often each rule could not be told."""
     changed: dict[tuple[Effect, Effect], list[Changed]] = field(default_factory=dict)
+    replay: Replay = field(default_factory=Replay)
     first: int | None = None
     last: int = 0
 
     def add(self, record: Record) -> None:
-        """Judge one action as if it were asked when it was."""
+        """Judge one action as if it were asked when it was, behind those that were added before it."""
         risk = self.policy.risk.assess(record.action, at=record.created_at, is_new=record.new_call is not None)
-        verdict = self.policy.judge(Asked.again(record, risk.score))
+        verdict = self.replay.judge(self.policy, Asked.again(record, risk.score), record)
         was = effect_of(record)
         self.total += 1
         self.first = record.created_at if self.first is None else self.first

@@ -14,11 +14,15 @@ from clearance.center.policy import checks, paths, patterns
 from clearance.center.policy.conditions import Condition, Group, Leaf, Presence
 from clearance.center.policy.described import NOON, Described
 from clearance.center.policy.engine import Policy
+from clearance.center.policy.limits import MICRO, Limit
+from clearance.center.policy.rules import Rule
 from clearance.models import Action
 
 Space: TypeAlias = dict[str, list[Any]]
 """What each field may be, by its name; `paths.MISSING` for not at all."""
 
+USED = "used"
+"""Before the name of a limit: what is used of it."""
 MOST_VALUES = 400
 """Values of a field."""
 MOST_STEPS = 1_000
@@ -50,7 +54,7 @@ def draw(policies: Iterable[Policy], most: int, seed: int) -> Iterator[Described
 
 def undrawn(policies: Iterable[Policy]) -> int:
     """How many regular expressions no value is drawn from, because they do not fit their own text."""
-    leaves = [leaf for policy in policies for rule in policy.rules for leaf in _leaves(rule.match)]
+    leaves = [leaf for policy in policies for rule in policy.entries for leaf in _leaves(rule.match)]
     return sum(leaf.operator == "regex" and leaf.check(_plain(leaf.operand)) is not True for leaf in leaves)
 
 
@@ -60,10 +64,14 @@ def space_of(policies: Iterable[Policy]) -> Space:
     for policy in policies:
         bounds = (policy.clear_up_to, policy.clear_up_to + 1)
         _add(space, "risk", [bound for bound in bounds if 0 <= bound <= 100])
-        for rule in policy.rules:
+        for rule in policy.entries:
             for leaf in _leaves(rule.match):
                 name, values = _drawn(leaf)
                 _add(space, name, values)
+        for limit in policy.limits:
+            _add(space, f"{USED}.{limit.name}", _used(limit))
+            if limit.amount is not None:
+                _add(space, limit.amount.name, _taken(limit))
     return {name: list(values.values()) for name, values in space.items()}
 
 
@@ -141,7 +149,7 @@ def _moments(kind: str, zone: str, operand: Any) -> list[int]:
 
 
 def _values(policies: tuple[Policy, ...], space: Space, chance: random.Random, most: int) -> Iterator[dict[str, Any]]:
-    seeds = [_meeting(rule.match, space) for policy in policies for rule in policy.rules]
+    seeds = [_meeting(rule, space) for policy in policies for rule in policy.entries]
     yield {}
     yield from seeds
     for seed in seeds:
@@ -157,9 +165,14 @@ def _values(policies: tuple[Policy, ...], space: Space, chance: random.Random, m
         yield mixed
 
 
-def _meeting(match: Group, space: Space) -> dict[str, Any]:
-    """Values with which the conditions hold, as far as they can be found one field at a time."""
+def _meeting(rule: Rule, space: Space) -> dict[str, Any]:
+    """Values with which a rule matches, as far as they can be found one field at a time; a limit is used up."""
     found: dict[str, Any] = {}
+    match = rule.match
+    if isinstance(rule, Limit):
+        found[f"{USED}.{rule.name}"] = _used(rule)[0]
+        if rule.amount is not None:
+            found[rule.amount.name] = _taken(rule)[0]
     wanted: dict[str, list[Leaf]] = {}
     for part in match.parts:
         chosen = part
@@ -180,14 +193,29 @@ def _meeting(match: Group, space: Space) -> dict[str, Any]:
     return found
 
 
+def _used(limit: Limit) -> list[int | float]:
+    """All of it is used, or all but one."""
+    parts = 1 if limit.amount is None else MICRO
+    return [_number(Decimal(number) / parts) for number in (limit.at_most, limit.at_most - parts) if number >= 0]
+
+
+def _taken(limit: Limit) -> list[int | float]:
+    """Amounts, of which the last is one more than there is room for where nothing is used yet."""
+    most = Decimal(limit.at_most) / MICRO
+    return [1, _number(most), _number(most + 1)]
+
+
 def _described(values: dict[str, Any]) -> Described:
     tables: dict[str, dict[str, Any]] = {"parameters": {}, "context": {}}
     plain: dict[str, Any] = {}
+    used: dict[str, Any] = {}
     for name, value in values.items():
         table, _, path = name.partition(".")
         if value is paths.MISSING:
             continue
-        if table not in tables:
+        if table == USED:
+            used[path] = value
+        elif table not in tables:
             plain[name] = value
         elif (steps := paths.parse(path)) is not None:
             _put(tables[table], steps, value)
@@ -205,7 +233,7 @@ def _described(values: dict[str, Any]) -> Described:
         reasoning=plain.get("reasoning"),
     )
     at = plain.get("at", int(NOON.timestamp()) * 1_000_000)
-    return Described(action, at, plain.get("risk"), plain.get("requester", ""), plain.get("owner", ""))
+    return Described(action, at, plain.get("risk"), plain.get("requester", ""), plain.get("owner", ""), used)
 
 
 def _put(tree: Any, steps: paths.Steps, value: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from clearance.center import policy as policies
-from clearance.center.policy import PolicyError
+from clearance.center.policy import Policy, PolicyError
 from clearance.center.policy.guarded import check_names
 from clearance.center.visible import plain
 from clearance.cli.common import plain_errors
@@ -32,8 +32,10 @@ def check_policy(file: Path, snapshot: Path | None) -> None:
             check_names(file, read_snapshot(snapshot).values())
     except PolicyError as error:
         raise click.ClickException("\n".join(map(plain, str(error).splitlines()))) from None
-    click.echo(f"{plain(str(file))} can be used: {_count(len(policy.rules))}, version {policy.version}.")
+    click.echo(f"{plain(str(file))} can be used: {_count(policy)}, version {policy.version}.")
 
 
-def _count(rules: int) -> str:
-    return f"{rules} rule" if rules == 1 else f"{rules} rules"
+def _count(policy: Policy) -> str:
+    rules, limits = len(policy.rules), len(policy.limits)
+    said = f"{rules} rule" if rules == 1 else f"{rules} rules"
+    return said if not limits else f"{said} and {limits} limit{'' if limits == 1 else 's'} over time"

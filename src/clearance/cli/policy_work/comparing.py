@@ -44,7 +44,8 @@ def _lines(found: Comparison) -> Iterator[str]:
     for change in found.changes:
         more = f"  and {change.count - 1:,} like it" if change.count > 1 else ""
         before, after = _verdict(change.before), _verdict(change.after)
-        yield plain(f"{in_words(change.example)}{_when(change)}: {before} -> {after}{more}")
+        yield plain(f"{in_words(change.example, change.used)}{_when(change)}: {before} -> {after}{more}")
+    yield from map(plain, found.counting)
     if not found.changes:
         yield "No action was found of which they say different things."
     number = sum(change.count for change in found.changes)
@@ -69,6 +70,7 @@ def _document(found: Comparison) -> dict[str, Any]:
     return {
         "tried": found.tried,
         "undrawn": found.undrawn,
+        "counting": found.counting,
         "changes": [
             {
                 "action": _action(change),
@@ -96,6 +98,7 @@ def _action(change: Change) -> dict[str, Any]:
         "requester": asked.requester,
         "owner": asked.owner,
         "risk": asked.risk,
+        "used": dict(change.used),
         "at": datetime.fromtimestamp(asked.at // SECOND, UTC).isoformat(),
     }
     return {key: value for key, value in fields.items() if value not in (None, "", {})}

@@ -12,9 +12,9 @@ from clearance.center import policy as policies
 from clearance.center.policy import Asked, Policy, explaining
 from clearance.center.policy.cases import people
 from clearance.center.policy.described import load_action
-from clearance.center.policy.explaining import Explanation, RuleExplained, in_words
+from clearance.center.policy.explaining import Explanation, LimitExplained, RuleExplained, in_words
 from clearance.center.policy.rules import Effect
-from clearance.center.records import Record
+from clearance.center.records import Factor, Record
 from clearance.center.store.base import Tx, Use
 from clearance.center.visible import plain
 from clearance.cli.common import AS_JSON, DatabaseAddress, opened, plain_errors, say
@@ -35,7 +35,8 @@ MOST_TOLD = 20
 @AS_JSON
 @plain_errors
 def explain_policy(what: str, file: Path | None, database: str | None, *, as_json: bool) -> None:
-    """Tell which rules match an action, which nearly do, which cannot be told, and what its risk is made of.
+    """Tell which rules match an action, which nearly do, which cannot be told, how much is used of which limit, and
+    what its risk is made of.
 
     The action is one that a Center keeps, by its id, or one that a YAML, TOML or JSON file describes.
     """
@@ -47,9 +48,9 @@ def explain_policy(what: str, file: Path | None, database: str | None, *, as_jso
             raise click.UsageError("To explain an action by its id, say where it is: --database DATABASE.")
         if given is None:
             raise click.UsageError("To explain an action of a file, say by which policy: --policy FILE.")
-        policy, described = given, load_action(Path(what))
+        policy, described = given, load_action(Path(what), [limit.name for limit in given.limits])
         factors = () if described.risk is not None else described.assessed(policy).factors
-        told = explaining.explain(policy, described.asked(policy), factors)
+        told = explaining.explain(policy, described.asked(policy), factors, described.charges(policy))
     say(_document(policy, told), "\n".join(_lines(policy, told)), as_json=as_json)
 
 
@@ -61,13 +62,20 @@ def _recorded(what: str, database: str, given: Policy | None) -> tuple[Policy, E
         record, policy = center.do(lambda tx: _found(tx, int(what)))
     if given is not None:
         assessed = given.risk.assess(record.action, at=record.created_at, is_new=record.new_call is not None)
-        return given, explaining.explain(given, Asked.again(record, assessed.score), assessed.factors)
+        return given, _then(given, record, assessed.score, assessed.factors)
     if policy is None:
         raise click.ClickException(
             f"Action {record.id} was judged by policy {plain(record.policy_version)}, which is not kept. "
             "Nothing was explained. Say by which one: --policy FILE"
         )
-    return policy, explaining.explain(policy, Asked.again(record, record.risk_score), record.factors)
+    return policy, _then(policy, record, record.risk_score, record.factors)
+
+
+def _then(policy: Policy, record: Record, risk: int, factors: tuple[Factor, ...]) -> Explanation:
+    """As it was asked, with what was used of limits at the time."""
+    asked = Asked.again(record, risk)
+    charges, unknown = explaining.charges_then(policy, asked, record)
+    return explaining.explain(policy, asked, factors, charges, unknown)
 
 
 def _found(tx: Tx, action_id: int) -> tuple[Record, Policy | None]:
@@ -90,9 +98,21 @@ def _lines(policy: Policy, told: Explanation) -> Iterator[str]:
     yield from _section("Matched:", told.matched)
     yield from _section("Could not be told, so that a person is asked at least:", told.unclear)
     yield from _section("Nearly matched, but for one condition:", told.nearly)
+    if told.limits:
+        yield "Limits over time:"
+    yield from (plain(f"  {_limit(each)}") for each in told.limits)
     yield f"Risk {told.risk}:" if told.factors else f"Risk {told.risk}."
     for factor in told.factors:
         yield plain(f"  {factor.points:+d}  {factor.name}: {factor.reason}")
+
+
+def _limit(told: LimitExplained) -> str:
+    charge = told.charge
+    if told.why:
+        return f"{charge.limit.name} cannot be evaluated: {told.why}"
+    if not told.is_known:
+        return f"{charge.limit.name}: what was used of it then is not kept; counted as nothing"
+    return f"{charge.said} {'There is no room for it.' if charge.is_over else 'There is room for it.'}"
 
 
 def _section(head: str, rules: tuple[RuleExplained, ...]) -> Iterator[str]:
@@ -118,6 +138,17 @@ def _document(policy: Policy, told: Explanation) -> dict[str, Any]:
         "matched": _rules(told.matched),
         "unclear": _rules(told.unclear),
         "nearly": _rules(told.nearly),
+        "limits": [
+            {
+                "limit": each.charge.limit.name,
+                "then": each.charge.limit.then.value,
+                "used": each.charge.limit.shown(each.charge.used) if each.is_known else None,
+                "at_most": each.charge.limit.shown(each.charge.limit.at_most),
+                "over": each.charge.is_over,
+                "why": each.why,
+            }
+            for each in told.limits
+        ],
         "risk": told.risk,
         "factors": [{"name": each.name, "points": each.points, "reason": each.reason} for each in told.factors],
     }

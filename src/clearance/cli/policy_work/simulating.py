@@ -53,6 +53,11 @@ def _lines(found: Simulation, days: float) -> Iterator[str]:
     if tools := found.most_asking():
         head = f"{len(tools)} tools make" if len(tools) > 1 else "1 tool makes"
         yield plain(f"{head} 90 % of the asking: {', '.join(f'{tool} ({found.asking[tool]:,})' for tool in tools)}")
+    if found.policy.limits:
+        yield (
+            "Limits are counted from the first of these actions on, each from when it was asked; one that would ask a "
+            "person counts if it ran."
+        )
     for rule, number in found.unclear.most_common(10):
         yield plain(f"{rule} could not be told {number:,} times, which asks a person")
     for (was, now), number in sorted(found.effects.items()):
