@@ -52,6 +52,8 @@ class Approvals(Moves):
             Conflict: it is not pending; the same decision by the same person again is fine.
             Invalid: the guard does not allow these edits, or several must agree.
         """
+        if edits and self.policy.limits:
+            self._close_overdue(tx)
         record = self._settled(tx, self._find(tx, who, action_id))
         event = Event.APPROVE if approve else Event.DENY
         if not who.may_decide:

@@ -235,10 +235,6 @@ class Desk(Approvals):
             return replace(record, nonce=None)  # without its nonce nobody takes it for leave to run
         return self._mark_read(tx, record)
 
-    def _close_overdue(self, tx: Tx) -> None:
-        for record in tx.overdue(self.now()):
-            self._settled(tx, record)
-
     def _charges(self, tx: Tx, who: Principal, asked: Asked) -> tuple[Charge, ...]:
         """What it takes of limits over time, and what is used of them."""
         charges = quotas.charged(tx, self.policy, asked, who.id, self.paced())

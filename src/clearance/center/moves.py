@@ -80,6 +80,11 @@ class Moves:
             case _:
                 return record
 
+    def _close_overdue(self, tx: Tx) -> None:
+        """Do what time has done to what is overdue: some of it may hold a share of a limit."""
+        for record in tx.overdue(self.now()):
+            self._settled(tx, record)
+
     def _mark_read(self, tx: Tx, record: Record) -> Record:
         if record.status is not Status.APPROVED or record.claims or record.approval_read:
             return record

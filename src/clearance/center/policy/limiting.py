@@ -69,8 +69,9 @@ class Limits:
 
     def _amount(self, node: Node, what: str) -> Field | None:
         """What is summed up: a parameter, for only these are what will run."""
-        tree, _, path = node.value.partition(".") if isinstance(node.value, str) else ("", "", "")
-        steps = parse(path) if tree == "parameters" else None
+        said = node.value if isinstance(node.value, str) else ""
+        is_path = said.startswith(("parameters.", "parameters["))
+        steps = parse(said.removeprefix("parameters").removeprefix(".")) if is_path else None
         if steps is None:
             self.problems.add(node.place, f'{what} must be the path of a parameter, such as "parameters.amount".')
             return None
