@@ -6,6 +6,8 @@ Each test runs on both databases, with whatever statements the desk, the inbox a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import pytest
@@ -15,6 +17,7 @@ from tests.center.stores import driver
 
 from clearance.center import keys
 from clearance.center.inbox import pages
+from clearance.center.policy import parse
 from clearance.center.records import Role, Submission
 from clearance.center.store import tables
 from clearance.center.store.base import Tx
@@ -138,6 +141,31 @@ def test_no_submit_reads_a_whole_table(office: Office, action: Any) -> None:
         for statement in asked(office, lambda tx: office.desk.submit(tx, AGENT, submission)):
             plan = plan_of(office, statement)
             assert not [step for step in plan if is_scan(statement, step)], (statement, plan)
+
+
+LIMITED = parse("""
+rules: [{name: cleared, match: {agent_id: "*"}, then: allow}]
+limits:
+- {name: calls, match: {agent_id: "*"}, calls: 5, within: 24h, then: deny}
+- {name: sum, match: {agent_id: "*"}, sum: parameters.amount, at_most: 500, within: 1h, per: all, then: ask}
+""")
+
+
+def test_no_limit_over_time_reads_more_than_what_counts_to_it(office: Office) -> None:
+    office.desk.policy = LIMITED
+    for number in range(7):  # five run, two are refused
+        action = replace(READ, parameters={"amount": 1}, digest=f"limited-{number}")
+        submission = Submission(action, None, NONCE, claims=True)
+        sent = asked(office, partial(office.desk.submit, who=AGENT, submission=submission))
+        assert any("FROM quota_uses" in statement for statement, _ in sent)
+        for statement in sent:
+            plan = plan_of(office, statement)
+            assert not [step for step in plan if is_scan(statement, step)], (statement, plan)
+    office.clock.advance(24 * 3600)
+    for statement in (swept := asked(office, office.desk.sweep)):
+        plan = plan_of(office, statement)
+        assert not [step for step in plan if is_scan(statement, step)], (statement, plan)
+    assert any(statement.startswith("DELETE FROM quota_uses") for statement, _ in swept)
 
 
 def test_the_test_would_notice(office: Office) -> None:

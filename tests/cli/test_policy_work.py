@@ -223,6 +223,70 @@ def test_what_changes_is_told_with_an_example_and_that_it_is_a_search(file: Path
     assert "No action was found" in run("diff", str(file), str(file)).output
 
 
+# limits over time
+
+
+LIMITED = (
+    POLICY
+    + "limits:\n- {name: five a day, match: {action_type: payment.refund}, calls: 5, within: 24h, then: deny}\n"
+    + "- {name: much, match: {action_type: payment.refund}, sum: parameters.amount, at_most: 90, within: 1h, "
+    + "then: ask}\n"
+)
+SMALL = "action_type: payment.refund, parameters: {amount: 6}"
+
+
+def test_limits_are_checked_tested_and_compared_as_rules_are(file: Path) -> None:
+    Path("limited.yaml").write_text(LIMITED)
+    cases = f"cases:\n- {{name: full, action: {{{SMALL}, used: {{five a day: 5}}}}, expect: deny, by: five a day}}\n"
+    Path("limited.tests.yaml").write_text(cases)
+
+    assert "can be used: 2 rules and 2 limits over time, version" in run("check", "limited.yaml").output
+    assert run("test", "limited.yaml").output == (
+        "All 1 cases hold.\n1 of 4 rules and limits decided a case; never: small, large, much.\n"
+    )
+    Path("limited.tests.yaml").write_text(cases.replace("day: 5", "day: 4"))
+    assert "  Limit 'five a day': 4 of 5 calls in 24h are used." in run("test", "limited.yaml", code=1).output
+    Path("other.yaml").write_text(LIMITED.replace("calls: 5", "calls: 6").replace("1h", "2h"))
+    said = run("diff", "limited.yaml", "other.yaml").output
+    assert "with 5 used of limit 'five a day': deny (five a day) -> " in said
+    assert "limit 'much' counts parameters.amount in 1h per key -> parameters.amount in 2h per key\n" in said
+    found = json.loads(run("diff", "limited.yaml", "other.yaml", "--json").output)
+    assert found["counting"]
+    change = next(each for each in found["changes"] if each["before"]["rule"] == "five a day")
+    Path("action.json").write_text(json.dumps(change["action"]))
+    assert run("explain", "action.json", "--policy", "limited.yaml").output.startswith("deny by five a day")
+
+
+def test_how_much_is_used_of_each_limit_is_explained_and_simulated(file: Path, tmp_path: Path) -> None:
+    database = tmp_path / "center.db"
+    Path("limited.yaml").write_text(LIMITED)
+    Center.open(database, "limited.yaml").close()
+    office = Office(database, load(Path("limited.yaml")))
+    office.clock.now = time.time_ns() // 1_000
+    for number in range(6):
+        record = office.submit(an_action(parameters={"amount": 6}, digest=f"d-{number}"))
+    office.close()
+
+    said = run("explain", str(record.id), "--database", str(database)).output
+    found = json.loads(run("explain", str(record.id), "--database", str(database), "--json").output)
+    Path("other.yaml").write_text(LIMITED.replace("five a day", "a few"))
+    other = run("explain", str(record.id), "--database", str(database), "--policy", "other.yaml").output
+    simulated = run("simulate", "limited.yaml", "--database", str(database)).output
+
+    assert said.startswith("deny by five a day (policy ")
+    assert "  Limit 'five a day': 5 of 5 calls in 24h are used. There is no room for it.\n" in said
+    assert (
+        "  Limit 'much': 30 of 90 of parameters.amount in 1h are used, and this call takes 6. There is room for it.\n"
+    ) in said
+    assert [(each["limit"], each["used"], each["over"]) for each in found["limits"]] == [
+        ("five a day", "5", True),
+        ("much", "30", False),
+    ]
+    assert "  a few: what was used of it then is not kept; counted as nothing\n" in other
+    assert "  1 would be refused; it was 1\n" in simulated
+    assert "Limits are counted from the first of these actions on" in simulated
+
+
 # suggest
 
 
