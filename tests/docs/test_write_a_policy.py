@@ -28,8 +28,8 @@ def typed(line: str) -> None:
 
 
 def written(text: str) -> None:
-    """What the guide shows, put where it says: a case, a rule, or an action."""
-    if not text.startswith("  - name"):
+    """What the guide shows, put where it says: a case, a rule, a limit, or an action."""
+    if not text.startswith(("  - name", "limits:")):
         Path("action.yaml").write_text(text)
         return
     file = Path("new.tests.yaml" if "expect:" in text else "new.yaml")
@@ -59,3 +59,7 @@ def test_the_guide_leads_from_nothing_to_a_change_that_is_in_force(tmp_path: Pat
                     typed(line)
 
             assert agent.submit(**{**payout, "action_details": {"amount": 11}})["status"] == "denied"
+            for number in range(11):
+                refund = {"action_type": "payment.refund", "action_details": {"amount": 50, "order": number}}
+                told = agent.submit(**refund)
+                assert told["status"] == ("approved" if number < 10 else "pending_approval"), told
