@@ -14,7 +14,7 @@ from clearance.center.audit import Link
 from clearance.center.faults import Conflict
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.center.store import rows
-from clearance.center.store.base import Life, Standing, Tx
+from clearance.center.store.base import Leaps, Life, Standing, Tx
 from clearance.models import Status
 from clearance.witness import TILE, Head, Tree, fold, leaf
 
@@ -77,7 +77,7 @@ class MemoryTx:
         self._sessions: dict[str, Session] = {}
         self._policies: dict[str, KeptPolicy] = {}
         self._uses: dict[tuple[str, str, int], tuple[int | None, int]] = {}
-        self._leapt: dict[str, int] = {}
+        self._leaps: dict[str, Leaps] = {}
         self._in_force: list[InForce] = []
         self._undo: list[Callable[[], object]] = []
 
@@ -186,11 +186,11 @@ class MemoryTx:
         for whose in old[:most]:
             self._put(self._uses, whose, None)
 
-    def clock_leapt(self) -> int:
-        return self._leapt.get("total", 0)
+    def leaps(self) -> Leaps:
+        return self._leaps.get("noted", Leaps())
 
-    def note_leaps(self, total: int) -> None:
-        self._put(self._leapt, "total", total)
+    def note_leaps(self, leaps: Leaps) -> None:
+        self._put(self._leaps, "noted", leaps)
 
     # The trail
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.center.clock import Clock, wall_clock
+from clearance.center.clock import Clock, steady_clock, wall_clock
 from clearance.center.records import Role
 from clearance.center.service import Center
 from clearance.center.store.databases import open_store
@@ -44,6 +44,24 @@ def test_it_never_goes_back_nor_stands_still_however_the_machine_is_set(told: li
         assert now >= before + passing
         assert now >= machine.wall
         before = now
+
+
+@given(moves)
+def test_it_tells_how_much_of_its_time_never_passed(told: list[tuple[int, int]]) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    start = clock()
+    for leap, passing in told:
+        machine.wall += leap
+        machine.live(passing)
+        assert clock() - clock.leapt() == start + machine.steady // 1000
+
+
+def test_the_steady_clock_only_grows() -> None:
+    moments = [steady_clock() for _ in range(1000)]
+
+    assert moments == sorted(moments)
+    assert moments[-1] > moments[0]
 
 
 @given(st.lists(st.integers(0, 2500), max_size=200))

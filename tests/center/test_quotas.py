@@ -417,10 +417,10 @@ class Shop:
         self.start()
 
     def start(self) -> None:
-        """Start the Center, as `Center.open` does: no earlier than its trail."""
+        """Start the Center, as `Center.open` does: no earlier than what is known."""
         store = open_store(self.database)
-        clock = self.machine.clock(store.submit(trail.last_time).result())
-        self.center = Center(store, parse(ALLOW + FIVE), clock)
+        known = store.submit(lambda tx: max(trail.last_time(tx), tx.leaps().at)).result()
+        self.center = Center(store, parse(ALLOW + FIVE), self.machine.clock(known))
 
     def restart(self) -> None:
         self.center.close()
@@ -481,6 +481,19 @@ def test_a_clock_that_is_set_forward_and_back_again_costs_nobody_anything(shop: 
     shop.machine.wall -= 25 * 3600 * SECOND
     shop.restart()
     assert shop.refund() is Status.DENIED
+
+    shop.machine.live(24 * 3600 * SECOND)
+
+    assert shop.refund() is Status.EXECUTING
+
+
+def test_that_it_was_set_forward_and_back_is_remembered_also_where_nothing_else_happened(shop: Shop) -> None:
+    """Or all that was used would stay so for as long as the clock was ahead."""
+    shop.machine.wall += 365 * 24 * 3600 * SECOND
+    shop.timer()
+    shop.machine.wall -= 365 * 24 * 3600 * SECOND
+    shop.restart()
+    used_up(shop)
 
     shop.machine.live(24 * 3600 * SECOND)
 

@@ -19,7 +19,7 @@ from clearance.center.policy.limits import Charge, over
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
 from clearance.center.refusals import ALARM
-from clearance.center.store.base import Tx
+from clearance.center.store.base import Leaps, Tx
 from clearance.lifecycle import Event
 from clearance.models import Action, Outcome, Status
 
@@ -199,7 +199,8 @@ class Desk(Approvals):
     def sweep(self, tx: Tx) -> int | None:
         """Do what time has done to every overdue action; returns when the next one is due."""
         self._close_overdue(tx)
-        quotas.tidy(tx, [limit.within for limit in self.policy.limits], self.paced(), self.leapt())
+        leaps = Leaps(self.leapt(), self.now())
+        quotas.tidy(tx, [limit.within for limit in self.policy.limits], self.paced(), leaps)
         if switches.on(tx):
             for record in tx.actions(statuses=[Status.APPROVED], limit=HALTED_AT_ONCE):
                 self._settled(tx, record)

@@ -17,7 +17,7 @@ from clearance.center.policy import Asked, Effect, PolicyEngine
 from clearance.center.policy.limiting import LONGEST_WINDOW
 from clearance.center.policy.limits import Charge
 from clearance.center.records import Record, Share
-from clearance.center.store.base import Uses
+from clearance.center.store.base import Leaps, Uses
 from clearance.models import Status
 
 SECOND = 1_000_000
@@ -92,19 +92,19 @@ def changed(tx: Uses, engine: PolicyEngine, record: Record, now: int) -> Record:
     return record
 
 
-def tidy(tx: Uses, windows: Iterable[float], now: int, leapt: int) -> None:
+def tidy(tx: Uses, windows: Iterable[float], now: int, leaps: Leaps) -> None:
     """Forget what nothing counts any more, and note by how much the machine's clock was set forward.
 
     Args:
         tx: where.
         windows: seconds for which the limits in force count. Where there are none, others may come.
         now: as for `charged`.
-        leapt: by how much the machine's clock was set forward while a Center ran, in all.
+        leaps: those of the machine's clock by now.
     """
     longest = max(windows, default=LONGEST_WINDOW)
     tx.forget_uses(now - round(longest * SECOND), FORGOTTEN_AT_ONCE)
-    if leapt - tx.clock_leapt() > SECOND:
-        tx.note_leaps(leapt)
+    if leaps.total - tx.leaps().total > SECOND:
+        tx.note_leaps(leaps)
 
 
 def _share(charge: Charge, key: str, agent_id: str) -> Share:

@@ -69,8 +69,9 @@ class Center:
     ) -> None:
         self.store = store
         self.signing_key: SigningKey = signing_key or SigningKey(None)
-        now = now or Clock(not_before=store.submit(trail.last_time).result())
-        leapt = _leaps(now, before=store.submit(lambda tx: tx.clock_leapt()).result())
+        known = store.submit(lambda tx: tx.leaps()).result()
+        now = now or Clock(not_before=max(store.submit(trail.last_time).result(), known.at))
+        leapt = _leaps(now, before=known.total)
         self.desk: Desk = Desk(policy or policies.built_in(), now, max_pending, remember_denials, leapt)
         self.rollout: Rollout = Rollout(store, self.desk, policy_file)
         self.bell: Bell = Bell()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from clearance.center.audit import Link
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
@@ -47,6 +47,16 @@ class Life:
     entries: tuple[Link, ...]
 
 
+class Leaps(NamedTuple):
+    """By how much the machine's clock was set forward in all, and what time it was by the Center's when that was noted.
+
+    Both in microseconds. A clock that has forgotten a leap must not remember the time to which it led, nor the reverse.
+    """
+
+    total: int = 0
+    at: int = 0
+
+
 class Uses(Protocol):
     """What actions have taken of limits over time: under a ``quota``, for a ``subject``.
 
@@ -73,12 +83,12 @@ class Uses(Protocol):
         """Forget what began to run until then; about ``most`` at once, the oldest first."""
         ...
 
-    def clock_leapt(self) -> int:
-        """By how much the machine's clock was set forward while a Center ran, in microseconds, as far as noted."""
+    def leaps(self) -> Leaps:
+        """By how much the machine's clock was set forward while a Center ran, as it was noted last."""
         ...
 
-    def note_leaps(self, total: int) -> None:
-        """Note that it was this much by now."""
+    def note_leaps(self, leaps: Leaps) -> None:
+        """Note that it is this much by now."""
         ...
 
 

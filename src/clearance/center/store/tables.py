@@ -158,13 +158,14 @@ uses: Table = Table(
 )
 """What actions have taken of the limits over time."""
 
-leaps: Table = Table(
+clock_leaps: Table = Table(
     "clock_leaps",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("total", NUMBER, nullable=False),
+    Column("at", NUMBER, nullable=False),
 )
-"""In one row: by how much the machine's clock was set forward while a Center ran, in microseconds."""
+"""In one row: by how much the machine's clock was set forward while a Center ran, and what time it was then."""
 
 own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
 
@@ -253,7 +254,7 @@ def _sixth(connection: Connection) -> None:
 def _seventh(connection: Connection) -> None:
     """The uses of limits over time; in a new database step 1 made room."""
     uses.create(connection, checkfirst=True)
-    leaps.create(connection, checkfirst=True)
+    clock_leaps.create(connection, checkfirst=True)
 
 
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:

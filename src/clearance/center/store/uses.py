@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from clearance.center.store.base import Leaps
 from clearance.center.store.prepared import Prepared
-from clearance.center.store.tables import leaps, uses
+from clearance.center.store.tables import clock_leaps, uses
 
 HELD = 2**62
 """Stands for the time at which something runs that has not begun to, and still can."""
@@ -43,15 +44,16 @@ class SqlUses:
         if oldest:
             _FORGET.change(self._connection, until=oldest[-1])
 
-    def clock_leapt(self) -> int:
+    def leaps(self) -> Leaps:
         """See `Uses`."""
-        found = _LEAPT.first(self._connection)
-        return int(found.total) if found else 0
+        found = _LEAPS.first(self._connection)
+        return Leaps(found.total, found.at) if found else Leaps()
 
-    def note_leaps(self, total: int) -> None:
+    def note_leaps(self, leaps: Leaps) -> None:
         """See `Uses`."""
-        if not self._connection.execute(leaps.update().where(leaps.c.id == 1).values(total=total)).rowcount:
-            self._connection.execute(leaps.insert().values(id=1, total=total))
+        values = leaps._asdict()
+        if not self._connection.execute(clock_leaps.update().where(clock_leaps.c.id == 1).values(values)).rowcount:
+            self._connection.execute(clock_leaps.insert().values(id=1, **values))
 
 
 _HELD_BY = (
@@ -74,4 +76,4 @@ _OLDEST = Prepared(
     select(uses.c.at).where(uses.c.at <= bindparam("until")).order_by(uses.c.at).limit(bindparam("most"))
 )
 _FORGET = Prepared(uses.delete().where(uses.c.at <= bindparam("until")))
-_LEAPT = Prepared(select(leaps.c.total).where(leaps.c.id == 1))
+_LEAPS = Prepared(select(clock_leaps.c.total, clock_leaps.c.at).where(clock_leaps.c.id == 1))
