@@ -18,6 +18,17 @@ from clearance.settings import Settings
 
 FIRST = "[risk]\nclear_up_to = 30\n"
 SECOND = "[risk]\nclear_up_to = -1\n"
+LIMITED = """
+rules = [{ name = "all", match = { tool_name = "*" }, then = "allow" }]
+
+[[limits]]
+name = "hundred"
+match = { tool_name = "*" }
+sum = "parameters.amount"
+at_most = 100
+within = "1h"
+then = "deny"
+"""
 URL = "/api/v1/policy"
 
 
@@ -54,6 +65,21 @@ def test_what_is_in_force_is_told_with_its_text_and_when_and_by_whom(running: Ru
     assert approver.get(f"{URL}/versions").json() == [
         {"version": version(FIRST), "since": since, "by": "the start of a Center"}
     ]
+
+
+def test_an_agent_is_told_which_limit_is_used_up_and_an_approver_how_often_one_could_not_be_told(
+    file: Path, running: Running, agent: Api, approver: Api
+) -> None:
+    file.write_text(LIMITED)
+    running.center.desk.policy = policy.load(file)
+
+    told = [agent.submit(action_details={"amount": amount}) for amount in (60, 40, 1, "much")]
+
+    assert [each["status"] for each in told] == ["approved", "approved", "denied", "pending_approval"]
+    details = agent.get(f"/api/v1/actions/{told[2]['id']}").json()
+    said = "Limit 'hundred': 100 of 100 of parameters.amount in 1h are used, and this call takes 1."
+    assert said in str(details)
+    assert approver.get(URL).json()["unclear"] == {"hundred": 1}
 
 
 def test_a_reload_is_in_force_when_it_is_answered_and_both_are_told(

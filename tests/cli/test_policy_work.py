@@ -263,8 +263,7 @@ def test_how_much_is_used_of_each_limit_is_explained_and_simulated(file: Path, t
     Center.open(database, "limited.yaml").close()
     office = Office(database, load(Path("limited.yaml")))
     office.clock.now = time.time_ns() // 1_000
-    for number in range(6):
-        record = office.submit(an_action(parameters={"amount": 6}, digest=f"d-{number}"))
+    *_, record = [office.submit(an_action(parameters={"amount": 6}, digest=f"d-{number}")) for number in range(6)]
     office.close()
 
     said = run("explain", str(record.id), "--database", str(database)).output

@@ -20,7 +20,7 @@ from tests.servers import PATIENCE, Running, running_center
 
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.inbox import doors, pages
-from clearance.center.policy import Policy, built_in
+from clearance.center.policy import Policy, built_in, parse
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.service import SESSION_FOR, SIGN_IN_FOR
 from clearance.models import Action, CodeIdentity, Outcome, Status
@@ -895,3 +895,14 @@ def test_a_card_says_why_the_policy_leaves_it_to_people_and_by_which_rule(runnin
     running.center.desk.policy = Policy()
     ask(running, an_action(action_type="order.lookup"))
     assert words(inbox.get("/")).count("leaves it to people") == 1
+
+
+def test_a_card_says_which_limit_is_used_up_and_how_much_of_it(running: Running, inbox: Browser) -> None:
+    text = "limits:\n- {name: one a day, match: {tool_name: stripe}, calls: 1, within: 24h, then: ask, reason: Slowly.}"
+    running.center.desk.policy = parse(text)
+    for number in range(2):
+        ask(running, an_action(digest=f"limited-{number}"))
+
+    card = words(inbox.get("/"))
+
+    assert "to people: Limit 'one a day': 1 of 1 calls in 24h are used. Slowly. limit one a day" in card

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from tests.center.desks import NONCE, OTHER_AGENT, Office
+from tests.center.desks import AGENT, NONCE, OTHER_AGENT, Office
 from tests.helpers import an_action
 
 from clearance.center.moves import SECOND
@@ -120,9 +121,7 @@ def test_a_limit_that_is_nearly_about_an_action_is_told_as_a_rule_is() -> None:
 
 def test_a_recorded_action_is_explained_with_what_was_used_then(office: Office) -> None:
     office.desk.policy = parse(POLICY)
-    for _ in range(5):
-        record = office.submit(nonce=NONCE)
-    office.submit(nonce=NONCE)
+    record, *_ = [office.submit(nonce=NONCE) for _ in range(6)][4:]
 
     charges, unknown = charges_then(office.desk.policy, Asked.again(record, 0), record)
     assert ([charge.used for charge in charges], unknown) == ([4, 20 * SECOND], frozenset())
@@ -152,6 +151,21 @@ def test_limits_are_replayed_over_recorded_actions(office: Office) -> None:
 
     assert found.rules == {"small": 7, "five a day": 2}
     assert [each.id for each in found.changed[Effect.ALLOW, Effect.DENY]] == [6, 7]
+
+
+def test_a_simulation_by_the_same_policy_decides_as_the_desk_did_where_all_ran_at_once(office: Office) -> None:
+    office.desk.policy = parse(POLICY)
+    dice = Random("simulation")
+    for number in range(60):
+        amount, agent = dice.choice([1, 20, 45, "12.5"]), dice.choice([AGENT, OTHER_AGENT])
+        office.submit(an_action(parameters={"amount": amount}, digest=f"d-{number}"), who=agent, nonce=NONCE)
+        for waiting in office.do(lambda tx: tx.actions(statuses=[Status.PENDING])):
+            office.deny(waiting)
+        office.clock.advance(dice.choice([1, 600, 3600, 40_000]))
+    found = simulated(office, parse(POLICY))
+
+    assert all(was is now for was, now in found.effects)
+    assert {Effect.ALLOW, Effect.ASK, Effect.DENY} == {now for _, now in found.effects}
 
 
 def test_what_would_ask_counts_in_a_simulation_if_it_ran(office: Office) -> None:

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from tests.center.policy.pairs import policy_document, read
+from tests.center.policy.test_limits import CALLS, SUM
 from tests.center.policy.test_worked_policies import WORKED
 
-from clearance.center.policy import limiting, matching, reading, rules
+from clearance.center.policy import limiting, matching, parse, reading, rules
 from clearance.center.policy.limits import Per
 
 SCHEMA: dict[str, Any] = json.loads(
@@ -60,9 +61,26 @@ def test_the_schema_knows_the_words_that_the_reader_knows() -> None:
     assert set(known["operators"]["properties"]) == set(matching.OPERATORS)
 
 
+@pytest.mark.parametrize("text", [CALLS, SUM, "limits: []"])
+def test_limits_that_can_be_used_are_valid(text: str) -> None:
+    parse(text)
+    assert wrong(yaml.safe_load(text)) == []
+
+
 @pytest.mark.parametrize(
     "name",
     [
+        "162-unknown-key-in-a-limit.yaml",
+        "163-limit-without-a-measure.yaml",
+        "164-limit-of-calls-and-a-sum.yaml",
+        "165-limit-of-calls-with-at-most.yaml",
+        "166-limit-of-no-calls.yaml",
+        "168-sum-without-at-most.yaml",
+        "170-sum-of-the-context.yaml",
+        "174-at-most-too-large.yaml",
+        "176-limit-without-within.yaml",
+        "179-limit-per-user.yaml",
+        "180-limit-that-allows.yaml",
         "001-unknown-key-in-the-file.yaml",
         "007-unknown-key-in-a-rule.yaml",
         "009-rule-without-a-name.yaml",

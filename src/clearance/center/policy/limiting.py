@@ -14,7 +14,7 @@ from clearance.center.policy.paths import parse
 from clearance.center.policy.rules import Effect, Kind, Rule, Rules
 
 MOST_LIMITS = 100
-MOST_CALLS = 1_000_000
+MOST_CALLS = 100_000
 LONGEST_WINDOW = 31 * 24 * 3600.0
 """Seconds for which a call may count."""
 KEYS = ("calls", "sum", "at_most", "within", "per")
