@@ -298,6 +298,22 @@ def test_what_is_refused_at_once_takes_nothing(opened: Opened) -> None:
     assert used(office) == 0
 
 
+def test_what_is_found_overdue_by_a_submit_stands_before_it_in_the_trail_in_time_too(opened: Opened) -> None:
+    office = opened(ASK + FIVE)
+    for _ in range(5):
+        asked(office)
+    office.clock.advance(61)
+    start = office.clock.now
+    ticks = itertools.count(start)
+    office.desk.now = lambda: next(ticks)
+
+    assert asked(office).status is Status.PENDING
+
+    told = [json.loads(link.body) for link in office.trail()]
+    assert [entry["event"] for entry in told[-6:]] == ["expire"] * 5 + ["submit"]
+    assert [entry["at"] for entry in told] == sorted(entry["at"] for entry in told)
+
+
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.UNKNOWN])
 def test_what_ran_counts_however_it_ended(opened: Opened, status: Status) -> None:
     office = opened(ALLOW + FIVE)

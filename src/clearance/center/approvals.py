@@ -74,7 +74,7 @@ class Approvals(Moves):
             return self._denied(tx, who, record, reason, channel)
         record = replace(record, edits=checked(record, edits))
         if record.edits and (record.shares or self.policy.limits):
-            record = quotas.changed(tx, self.policy, record, self.paced())
+            record = quotas.changed(tx, self.policy, record, self.paced)
         return self._approved(tx, who, record, reason, channel)
 
     def revoke(self, tx: Tx, who: Principal, action_id: int, *, reason: str = "", channel: str = "api") -> Record:

@@ -19,6 +19,7 @@ from clearance.center.policy.limits import Charge, over
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
 from clearance.center.refusals import ALARM
+from clearance.center.risk import Assessment
 from clearance.center.store.base import Leaps, Tx
 from clearance.lifecycle import Event
 from clearance.models import Action, Outcome, Status
@@ -80,11 +81,11 @@ class Desk(Approvals):
             raise Forbidden("This key reads; it may not ask")
         if submission.key is not None and (known := tx.action_by_key(who.id, submission.key)) is not None:
             return self._again(tx, known, submission)
-        now, is_new, new_call = self.now(), *self._novelty(tx, who, submission.action)
-        risks = self.policy.risk.assess(submission.action, at=now, is_new=is_new)
-        asked = Asked.by(who, submission.action, now, risks.score)
-        charges = self._charges(tx, who, asked)
-        verdict = self.policy.judge(asked, charges)
+        asked, risks, new_call, charges = self._weighed(tx, who, submission.action)
+        if any(over(charges)):
+            self._close_overdue(tx)  # some of what holds a share may be over by now
+            asked, risks, new_call, charges = self._weighed(tx, who, submission.action)
+        now, verdict = asked.at, self.policy.judge(asked, charges)
         record = intake.record_of(who, submission, verdict, risks, now, self.policy.version, new_call)
         record = self._added(tx, record, verdict, charges)
         facts = intake.facts(record, verdict.unclear)
@@ -236,13 +237,14 @@ class Desk(Approvals):
             return replace(record, nonce=None)  # without its nonce nobody takes it for leave to run
         return self._mark_read(tx, record)
 
-    def _charges(self, tx: Tx, who: Principal, asked: Asked) -> tuple[Charge, ...]:
-        """What it takes of limits over time, and what is used of them."""
-        charges = quotas.charged(tx, self.policy, asked, who.id, self.paced())
-        if not any(over(charges)):
-            return charges
-        self._close_overdue(tx)  # some of what holds a share may be over by now
-        return quotas.charged(tx, self.policy, asked, who.id, self.paced())
+    def _weighed(
+        self, tx: Tx, who: Principal, action: Action
+    ) -> tuple[Asked, Assessment, str | None, tuple[Charge, ...]]:
+        """What is asked now, how risky it looks, the call if it is a new one, and what it takes of limits over time."""
+        now, is_new, new_call = self.now(), *self._novelty(tx, who, action)
+        risks = self.policy.risk.assess(action, at=now, is_new=is_new)
+        asked = Asked.by(who, action, now, risks.score)
+        return asked, risks, new_call, quotas.charged(tx, self.policy, asked, who.id, self.paced)
 
     def _added(self, tx: Tx, record: Record, verdict: Verdict, charges: tuple[Charge, ...]) -> Record:
         """Keep a new action, which takes its share unless it is refused at once."""

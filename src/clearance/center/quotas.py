@@ -9,7 +9,7 @@ Every function runs inside one transaction, and no two that write run at once, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from clearance.center.faults import Invalid
@@ -28,13 +28,16 @@ _CAN_RUN = frozenset({Status.PENDING, Status.APPROVED})
 _MAY_HAVE_RUN = frozenset({Status.EXECUTING, Status.UNKNOWN})
 
 
-def charged(tx: Uses, engine: PolicyEngine, asked: Asked, key: str, now: int) -> tuple[Charge, ...]:
+def charged(tx: Uses, engine: PolicyEngine, asked: Asked, key: str, now: Callable[[], int]) -> tuple[Charge, ...]:
     """What an action of this key (its id) takes of the limits about it, and what is used of them.
 
-    ``now`` is the time by which limits count: the Center's, less what the machine's clock was set forward.
+    ``now`` tells the time by which limits count: the Center's, less what the machine's clock was set forward.
     """
     charges = engine.charges(asked)
-    return tuple(replace(charge, used=_used(tx, charge, asked, key, now)) for charge in charges)
+    if not charges:
+        return ()
+    at = now()
+    return tuple(replace(charge, used=_used(tx, charge, asked, key, at)) for charge in charges)
 
 
 def shares_of(charges: Iterable[Charge], key: str, agent_id: str) -> tuple[Share, ...]:
@@ -69,7 +72,7 @@ def follow(tx: Uses, before: Record, after: Record, now: int) -> None:
             tx.date_use(share.quota, share.subject, before.id, now)
 
 
-def changed(tx: Uses, engine: PolicyEngine, record: Record, now: int) -> Record:
+def changed(tx: Uses, engine: PolicyEngine, record: Record, now: Callable[[], int]) -> Record:
     """A pending action that is about to be cleared with the edits it has, and takes what it takes with them.
 
     Raises:
@@ -98,7 +101,7 @@ def tidy(tx: Uses, windows: Iterable[float], now: int, leaps: Leaps) -> None:
     Args:
         tx: where.
         windows: seconds for which the limits in force count. Where there are none, others may come.
-        now: as for `charged`.
+        now: the time by which limits count.
         leaps: those of the machine's clock by now.
     """
     longest = max(windows, default=LONGEST_WINDOW)
