@@ -106,6 +106,42 @@ def test_what_limits_may_take_of_a_decision_is_bounded_like_that_of_rules() -> N
         parse("limits:\n" + "- {name: a, match: {tool_name: a}, calls: 1, within: 1h, then: ask}\n" * 101)
 
 
+ONE = "{name: one, match: {tool_name: a}, calls: 5, within: 1h, then: ask}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_void"),
+    [
+        ({}, True),
+        ({"calls: 5": "calls: 6"}, True),
+        ({"calls: 5": "calls: 4"}, False),
+        ({"then: ask": "then: deny"}, False),  # the one that asks is void then, and told so
+        ({"then: ask": "then: deny", "calls: 5": "calls: 6"}, False),
+        ({"then: ask": "then: ask, quorum: 2", "calls: 5": "calls: 6"}, False),
+        ({"within: 1h": "within: 60m"}, True),
+        ({"within: 1h": "within: 2h", "calls: 5": "calls: 6"}, False),
+        ({"within": "per: all, within"}, False),
+        ({"within": "per: key, within"}, True),
+        ({"tool_name: a": "tool_name: b"}, False),
+        ({"calls: 5": "sum: parameters.amount, at_most: 9"}, False),
+    ],
+    ids=str,
+)
+def test_a_limit_that_another_leaves_no_use_for_is_refused(changes: dict[str, str], is_void: bool) -> None:
+    other = ONE.replace("name: one", "name: other")
+    for before, after in changes.items():
+        other = other.replace(before, after)
+    try:
+        parse(f"limits:\n- {ONE}\n- {other}\n")
+    except PolicyError as error:
+        told = str(error)
+    else:
+        told = ""
+
+    assert ("limit 'other' has no effect: limit 'one' in line 2" in told) is is_void
+    assert ("limit 'one' has no effect" in told) is (changes in ({"calls: 5": "calls: 4"}, {"then: ask": "then: deny"}))
+
+
 # What a call takes
 
 

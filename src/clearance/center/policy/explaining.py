@@ -100,9 +100,13 @@ def charges_then(policy: Policy, asked: Asked, record: Record) -> tuple[tuple[Ch
 
     Also the names of the limits of which that was not kept, because it was judged by another policy.
     """
-    used = {share.quota: share.used for share in record.shares}
-    charges = tuple(replace(each, used=used.get(each.limit.kept_as, 0)) for each in policy.charges(asked))
-    return charges, frozenset(each.limit.name for each in charges if each.limit.kept_as not in used)
+    used = {(share.quota, share.subject): share.used for share in record.shares}
+    kept = [
+        (charge, (charge.limit.kept_as, charge.limit.subject(record.requester, record.action.agent_id)))
+        for charge in policy.charges(asked)
+    ]
+    charges = tuple(replace(charge, used=used.get(where, 0)) for charge, where in kept)
+    return charges, frozenset(charge.limit.name for charge, where in kept if where not in used)
 
 
 def _why(charge: Charge, asked: Asked) -> str:

@@ -56,10 +56,12 @@ def _denying(limit: Limit, index: Index) -> Rule | None:
 
 def _tighter(limit: Limit, limits: tuple[Limit, ...]) -> Limit | None:
     """Another one that counts the same, does as much as this, and leaves as much room or less."""
-    for other in limits:
+    alike = [other for other in limits if other is not limit and _counted(other) == _counted(limit)]
+    for other in alike:
+        if other.then is Effect.DENY and limit.then is Effect.ASK and other.at_most <= limit.at_most:
+            return other
         is_first = (other.at_most, other.line) < (limit.at_most, limit.line)
-        does_as_much = other.then is Effect.DENY or _demanded(other) == _demanded(limit)
-        if other is not limit and is_first and does_as_much and _counted(other) == _counted(limit):
+        if is_first and _demanded(other) == _demanded(limit):
             return other
     return None
 
