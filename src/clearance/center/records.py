@@ -207,6 +207,9 @@ class Record:
     """As the requester said."""
     mitre_tactic: str | None = None
 
+    standing: Mapping[str, Json] | None = None
+    """Which standing approval answered (``id``), whose it is (``maker``, ``by``), and which ``use`` ``of`` how many."""
+
     def is_like(self, other: Record) -> bool:
         """Is it the same call of the same requester?
 

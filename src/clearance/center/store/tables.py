@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Connection,
     Index,
@@ -29,7 +30,7 @@ from clearance.center.faults import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -145,6 +146,24 @@ policies_in_force: Table = Table(
 )
 """Which of them came in force when; the newest is."""
 
+standing_approvals: Table = Table(
+    "standing_approvals",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("requester", String(16), nullable=False),
+    Column("ends_at", NUMBER, nullable=False),
+    Column("uses", NUMBER, nullable=False),
+    Column("used", NUMBER, nullable=False),
+    Column("revoked_at", NUMBER),
+    Column("revoked_by", String(200)),
+    Column("document", Text, nullable=False),  # all that never changes
+    CheckConstraint("used >= 0 AND used <= uses", name="standing_approvals_used"),
+    Index("standing_approvals_by_requester", "requester", "ends_at"),
+    Index("standing_approvals_by_end", "ends_at"),
+    sqlite_autoincrement=True,
+)
+"""None is ever deleted: what it decided names it."""
+
 own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
 
 # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
@@ -229,6 +248,11 @@ def _sixth(connection: Connection) -> None:
     cleared_calls.create(connection, checkfirst=True)
 
 
+def _standing(connection: Connection) -> None:
+    """The standing approvals; in a new database step 1 made room."""
+    standing_approvals.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
@@ -236,7 +260,15 @@ def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
             connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth}
+STEPS: dict[int, Callable[[Connection], None]] = {
+    1: _first,
+    2: _second,
+    3: _third,
+    4: _fourth,
+    5: _fifth,
+    6: _sixth,
+    7: _standing,
+}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:
