@@ -275,6 +275,9 @@ class MemoryTx:
         ]
         return found[offset : None if limit is None else offset + limit]
 
+    def kept_standing_approvals(self) -> tuple[int, list[StandingApproval]]:
+        return len(self.links), [self._standing[number] for number in sorted(self._standing)]
+
     def spend_standing_approval(self, approval: StandingApproval, now: int) -> StandingApproval | None:
         kept = self._standing[approval.id]
         if kept.used != approval.used or kept.standing(now) != "live":

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, fields
 
 from clearance.models import Json
 
-EVENTS = ("standing.made", "standing.revoked")
+MADE = "standing.made"
+REVOKED = "standing.revoked"
 """The events of the entries about one. That it was used stands in the entry of the decision that it made."""
+BY_STANDING = "standing_approval"
+"""The reason code of what one of them decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from clearance.center.moves import SECOND
 from clearance.center.policy import Verdict
 from clearance.center.records import Entry, Principal, Record
 from clearance.center.standing import scope
-from clearance.center.standing.approval import StandingApproval
+from clearance.center.standing.approval import BY_STANDING, MADE, REVOKED, StandingApproval
 from clearance.center.store.base import Tx
 from clearance.lifecycle import Event
 from clearance.models import Json, Status
@@ -25,8 +25,6 @@ HOURS = 24.0
 MOST_HOURS = 7 * 24.0
 MOST_LIVE = 50
 """Live ones for one key: each request of it is held against all of them."""
-BY_STANDING = "standing_approval"
-"""The reason code of what one of them decided."""
 CHANNEL = "standing"
 _OWN = "Nobody allows in advance what they, or another key of the same owner, ask for"
 _SEVERAL = "Several people must agree on this call, each having seen it; it cannot be allowed in advance"
@@ -93,7 +91,7 @@ class StandingApprovals(Approvals):
                 free=tuple(free),
             )
         )
-        tx.append(Entry(now, "standing.made", who.id, details=_told(made)))
+        tx.append(Entry(now, MADE, who.id, details=_told(made)))
         return made
 
     def revoke_standing(self, tx: Tx, who: Principal, standing_id: int, *, reason: str = "") -> StandingApproval:
@@ -113,7 +111,7 @@ class StandingApprovals(Approvals):
         now, reason = self.now(), reason.strip()[:LONGEST_REASON]
         revoked = tx.revoke_standing_approval(found, now, who.name)
         details: dict[str, object] = {"standing": found.id, "by": who.name, "reason": reason}
-        tx.append(Entry(now, "standing.revoked", who.id, details=details))
+        tx.append(Entry(now, REVOKED, who.id, details=details))
         self._void(tx, who, found, f"Standing approval {found.id} was revoked{f': {reason}' if reason else ''}")
         return revoked
 

@@ -216,6 +216,10 @@ class Tx(Protocol):
         """Standing approvals, newest first; with ``live_at`` those that can still answer then."""
         ...
 
+    def kept_standing_approvals(self) -> tuple[int, list[StandingApproval]]:
+        """All of them as of one moment, oldest first, and how many entries the audit trail had then."""
+        ...
+
     def spend_standing_approval(self, approval: StandingApproval, now: int) -> StandingApproval | None:
         """Count one use more, if nobody has counted or ended it since ``approval`` was read; None if somebody has.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, literal, select, true
 
 from clearance.center.standing import approval as approvals
 from clearance.center.standing.approval import StandingApproval
@@ -51,6 +51,13 @@ class StandingRows:
             query = query.where(_COLUMNS.ends_at > live_at, *_CAN_ANSWER)
         return [_read(row) for row in self._connection.execute(query.limit(limit).offset(offset))]
 
+    def kept_standing_approvals(self) -> tuple[int, list[StandingApproval]]:
+        """See `Tx`. One statement, for another Center may write between two."""
+        length = select(func.coalesce(func.max(tables.audit.c.seq), 0)).scalar_subquery()
+        both = select(length.label("length"), _TABLE).select_from(_ONCE.outerjoin(_TABLE, true())).order_by(_COLUMNS.id)
+        found = list(self._connection.execute(both))
+        return found[0].length, [_read(row) for row in found if row.id is not None]
+
     def spend_standing_approval(self, approval: StandingApproval, now: int) -> StandingApproval | None:
         """See `Tx`."""
         if not _SPEND.change(self._connection, wanted=approval.id, read=approval.used, now=now, more=approval.used + 1):
@@ -72,6 +79,7 @@ def _read(row: Any) -> StandingApproval:
 
 _TABLE = tables.standing_approvals
 _COLUMNS = _TABLE.c
+_ONCE = select(literal(1).label("one")).subquery()
 _CAN_ANSWER = (_COLUMNS.revoked_at.is_(None), _COLUMNS.used < _COLUMNS.uses)
 _ADD = Prepared(_TABLE.insert(), *[column.name for column in _COLUMNS if column.name != "id"])
 _ONE = Prepared(select(_TABLE).where(_COLUMNS.id == bindparam("wanted")))
