@@ -164,12 +164,8 @@ class StandingApprovals(Approvals):
 
     def _bar_to_standing(self, tx: Tx, who: Principal, record: Record) -> DeskError | None:
         """What stands between a principal and allowing this action again."""
-        if not who.may_decide:
-            return Forbidden(MAY_NOT_DECIDE)
-        if (why := _bar_for(who, record)) is not None:
-            return Forbidden(why)
-        if agreement.needed(record) > 1:
-            return Invalid(_SEVERAL)
+        if (refusal := bar_to_allowing(record, who)) is not None:
+            return refusal
         if record.status in (Status.DENIED, Status.REVOKED):
             by = f" by {record.decided_by}" if record.decided_by else ""
             return Conflict(f"Action {record.id} is {record.status}{by}; it cannot be allowed again", record)
@@ -192,6 +188,15 @@ class StandingApprovals(Approvals):
                 if record.decider == ended.title and self._settled(tx, record).status is Status.APPROVED:
                     self._revoked(tx, record, who.id, who.name, why, "revoked", CHANNEL)
             after = some[-1].id if len(some) == MOST_AT_ONCE else None
+
+
+def bar_to_allowing(record: Record, who: Principal) -> DeskError | None:
+    """Why this principal cannot allow such a request in advance, however it stands; None if they can."""
+    if not who.may_decide:
+        return Forbidden(MAY_NOT_DECIDE)
+    if (why := _bar_for(who, record)) is not None:
+        return Forbidden(why)
+    return Invalid(_SEVERAL) if agreement.needed(record) > 1 else None
 
 
 def _bar_for(who: Principal, record: Record) -> str | None:

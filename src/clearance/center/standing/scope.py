@@ -60,6 +60,14 @@ def check(record: Record, match: Mapping[str, Json], free: Collection[str]) -> N
         raise Invalid(f"Call {record.id} itself does not fit match; it must, for that is the call that was seen")
 
 
+def may_vary(record: Record) -> list[str]:
+    """The parameters that may be left free in what is allowed again; none where nothing, or too many, may differ."""
+    action = record.action
+    is_whole = not action.redacted and not action.abridged
+    can_be = is_whole and record.risk_level in BULK_LEVELS and len(action.parameters) <= MOST_VARYING
+    return list(action.parameters) if can_be else []
+
+
 def covers(approval: StandingApproval, record: Record) -> bool:
     """Is this one of the calls that it is about? What nobody can tell is a no."""
     action, varying = record.action, approval.varying
