@@ -1,4 +1,4 @@
-"""Standing approvals in the inbox: the form beside Approve, the list of those that live, and what pages tell of them."""
+"""Standing approvals in the inbox: the form beside Approve, the list of live ones, and what pages tell of them."""
 
 from __future__ import annotations
 

@@ -174,7 +174,8 @@ function done(form, said) {
   decided += 1;
   for (const card of all("#waiting > .card.gone")) card.remove();
   if (form.closest(".card")) remove(form.closest(".card"));
-  else for (const id of (new FormData(form).get("ids") ?? "").split(" ")) find(`#request-${id}`)?.remove();
+  else if (form.closest("#standing")) form.closest("li").remove();
+  else for (const id of new FormData(form).get("ids").split(" ")) find(`#request-${id}`)?.remove();
   form.closest("details.confirm")?.removeAttribute("open");
   movedAt = performance.now();
   say(said);
