@@ -124,6 +124,42 @@ class Client:
             raise _nonsense("it is no object")
         return found
 
+    def allow_again(
+        self,
+        action_id: int,
+        reason: str,
+        *,
+        uses: int | None = None,
+        hours: float | None = None,
+        match: Mapping[str, object] | None = None,
+        free: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """Make a standing approval: what this action asks is allowed again, ``uses`` times within ``hours``.
+
+        With ``match`` (conditions on some of its parameters) and ``free`` (parameters that may have any value), also a
+        call that differs only there.
+        """
+        body: dict[str, object] = {"action_id": int(action_id), "reason": reason}
+        more = {"uses": uses, "expires_in_hours": hours, "match": dict(match or {}) or None, "free": list(free) or None}
+        body |= {name: value for name, value in more.items() if value is not None}
+        return self._object("POST", "/api/v1/standing-approvals", body)
+
+    def standing_approvals(self, *, ended: bool = False) -> list[dict[str, Any]]:
+        """Standing approvals, newest first; with ``ended`` also those that have ended."""
+        found: list[dict[str, Any]] = []
+        while True:  # in pages, since an answer has at most 256 KiB
+            query = f"?ended={str(ended).lower()}&limit={PAGE}&offset={len(found)}"
+            page = self._call("GET", f"/api/v1/standing-approvals{query}")
+            if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
+                raise _nonsense("it is no list of standing approvals")
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    def revoke_standing_approval(self, standing_id: int, reason: str = "") -> dict[str, Any]:
+        """End a standing approval at once, with what it approved and nobody has claimed."""
+        return self._object("POST", f"/api/v1/standing-approvals/{int(standing_id)}/revoke", {"reason": reason})
+
     def approve_all(self, risk_levels: Collection[str]) -> list[int]:
         """Clear everything pending of these risk levels (``low``, ``medium``); returns the ids."""
         body = {"risk_levels": sorted(risk_levels)}

@@ -13,6 +13,7 @@ from clearance.center import audit
 from clearance.center.audit import Link
 from clearance.center.faults import Conflict
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
+from clearance.center.standing.approval import StandingApproval
 from clearance.center.store import rows
 from clearance.center.store.base import Leaps, Life, Standing, Tx
 from clearance.models import Status
@@ -79,6 +80,7 @@ class MemoryTx:
         self._uses: dict[tuple[str, str, int], tuple[int | None, int]] = {}
         self._leaps: dict[str, Leaps] = {}
         self._in_force: list[InForce] = []
+        self._standing: dict[int, StandingApproval] = {}
         self._undo: list[Callable[[], object]] = []
 
     def begin(self) -> None:
@@ -274,6 +276,49 @@ class MemoryTx:
 
     def keep_policy(self, policy: KeptPolicy) -> None:
         self._put(self._policies, policy.version, policy)
+
+    def add_standing_approval(self, approval: StandingApproval) -> StandingApproval:
+        made = replace(approval, id=len(self._standing) + 1)
+        self._put(self._standing, made.id, made)
+        return made
+
+    def standing_approval(self, approval_id: int) -> StandingApproval | None:
+        return self._standing.get(approval_id)
+
+    def live_standing_approvals(self, requester: str, now: int) -> list[StandingApproval]:
+        found = self.standing_approvals(requester=requester, live_at=now)
+        return sorted(found, key=lambda each: (each.ends_at, each.id))
+
+    def standing_approvals(
+        self,
+        *,
+        requester: str | None = None,
+        live_at: int | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[StandingApproval]:
+        found = [
+            each
+            for _, each in sorted(self._standing.items(), reverse=True)
+            if requester in (None, each.requester) and (live_at is None or each.standing(live_at) == "live")
+        ]
+        return found[offset : None if limit is None else offset + limit]
+
+    def kept_standing_approvals(self) -> tuple[int, list[StandingApproval]]:
+        return len(self.links), [self._standing[number] for number in sorted(self._standing)]
+
+    def spend_standing_approval(self, approval: StandingApproval, now: int) -> StandingApproval | None:
+        kept = self._standing[approval.id]
+        if kept.used != approval.used or kept.standing(now) != "live":
+            return None
+        spent = replace(kept, used=kept.used + 1)
+        self._put(self._standing, spent.id, spent)
+        return spent
+
+    def revoke_standing_approval(self, approval: StandingApproval, now: int, by: str) -> StandingApproval:
+        revoked = replace(self._standing[approval.id], revoked_at=now, revoked_by=by)
+        self._put(self._standing, revoked.id, revoked)
+        return revoked
 
     def add_sign_in(self, token_digest: str, principal: Principal, expires_at: int) -> None:
         self._put(self._sign_ins, token_digest, (principal, expires_at))

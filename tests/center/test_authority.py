@@ -18,7 +18,7 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, a_submit, running_center
 
 from clearance.center import app, openapi, policy
-from clearance.center.inbox import pages
+from clearance.center.inbox import pages, standing
 from clearance.center.records import KeyRecord, Principal, Record, Role, Submission
 from clearance.center.refusals import REFUSED
 from clearance.models import Outcome, Status
@@ -81,6 +81,9 @@ API: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/policy"): READ_ALL,
     ("GET", "/api/v1/policy/versions"): READ_ALL,
     ("POST", "/api/v1/policy/reload"): MANAGE,
+    ("POST", "/api/v1/standing-approvals"): DECIDE,
+    ("GET", "/api/v1/standing-approvals"): ANY,
+    ("POST", "/api/v1/standing-approvals/{id}/revoke"): REVOKE,
     ("GET", "/api/audit/logs"): READ_ALL,
 }
 # A session can only be had by signing in, which a user cannot; its row is what one would get that had one all the same.
@@ -97,6 +100,8 @@ INBOX: dict[tuple[str, str], Row] = {
     ("POST", "/inbox/{id}/revoke"): INBOX_CHANGE,
     ("POST", "/inbox/{id}/resolve"): INBOX_DECIDE,
     ("POST", "/inbox/approve-all"): INBOX_CHANGE,
+    ("POST", "/inbox/{id}/allow-again"): INBOX_DECIDE,
+    ("POST", "/inbox/standing/{id}/revoke"): INBOX_CHANGE,
     ("GET", "/sign-in"): OPEN,
     ("POST", "/sign-in"): row(user=403, admin=303, super_admin=303, auditor=303),
     ("POST", "/sign-out"): row(user=403, admin=303, super_admin=303, auditor=303),
@@ -145,7 +150,7 @@ def test_every_route_of_the_api_is_in_the_table() -> None:
 
 
 def test_every_page_is_in_the_table() -> None:
-    assert set(INBOX) == served(pages.ROUTES)
+    assert set(INBOX) == served([*pages.ROUTES, *standing.ROUTES])
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,7 @@ def come(running: Running, kind: str, clock: Clock) -> Caller:
     return Caller(key, who)
 
 
-def an_action_of(running: Running, who: Principal, stands: Status) -> Record:
+def an_action_of(running: Running, who: Principal, stands: Status, digest: str = DIGEST) -> Record:
     """An action that this principal asked for, as it should stand. An auditor's is one from before they were one."""
     center = running.center
     asker = Principal(who.id, who.name, Role.USER)
@@ -197,7 +202,7 @@ def an_action_of(running: Running, who: Principal, stands: Status) -> Record:
 
     def make(tx: Any) -> Record:
         submission = Submission(
-            an_action(digest=DIGEST, decide_within=3600.0, run_within=3600.0), None, None, claims=True
+            an_action(digest=digest, decide_within=3600.0, run_within=3600.0), None, None, claims=True
         )
         record = center.desk.submit(tx, asker, submission)
         if stands is Status.PENDING:
@@ -212,15 +217,36 @@ def an_action_of(running: Running, who: Principal, stands: Status) -> Record:
     return center.do(make)
 
 
+def allowed_again(running: Running, record: Record) -> int:
+    """A standing approval that somebody else made of the action."""
+    desk = running.center.desk
+    return running.center.do(lambda tx: desk.make_standing(tx, JUDGE, record.id, reason="as before").id)
+
+
 def everything(running: Running, action_id: int) -> tuple[object, ...]:
     """What a refused caller must not have changed; that it was refused may stand in the trail."""
 
     def look(tx: Any) -> tuple[object, ...]:
         keys: list[KeyRecord] = tx.keys()
         told = [link.seq for link in tx.audit() if f'"event":"{REFUSED}"' not in link.body]
-        return tx.action(action_id), [(key.id, key.revoked_at) for key in keys], tx.switches(), told
+        return (
+            tx.action(action_id),
+            [(key.id, key.revoked_at) for key in keys],
+            tx.switches(),
+            tx.standing_approvals(),
+            told,
+        )
 
     return running.center.do(look)
+
+
+def body_of(last: str, record: Record) -> dict[str, Any]:
+    """What is sent to a path that ends so."""
+    about: dict[str, dict[str, Any]] = {
+        "wait": {"ids": [record.id]},
+        "standing-approvals": {"action_id": record.id, "reason": "as before"},
+    }
+    return about.get(last) or BODIES.get(last, {})
 
 
 @pytest.mark.parametrize(("method", "path", "kind", "whose", "status"), cells(API))
@@ -230,8 +256,11 @@ def test_the_api_answers_everybody_as_the_table_says(
     caller = come(running, kind, clock)
     asker = caller.who if whose == "their own" else SOMEBODY
     last = path.rpartition("/")[2]
-    record = an_action_of(running, asker, STANDS.get(last, Status.PENDING) if "keys" not in path else Status.PENDING)
+    stands = Status.PENDING if "keys" in path or "standing" in path else STANDS.get(last, Status.PENDING)
+    record = an_action_of(running, asker, stands, DIGEST if "standing" not in path else f"of {caller.who.id}")
     wanted: object = record.id
+    if "standing" in path and last == "revoke":
+        wanted = allowed_again(running, record)
     if "keys" in path:
         other = running.center.create_key(Role.USER, "victim").split("_")[2]
         wanted = caller.who.id if whose == "their own" else other
@@ -240,7 +269,7 @@ def test_the_api_answers_everybody_as_the_table_says(
     answer = requests.request(
         method,
         running.url + path.format(id=wanted),
-        json=({"ids": [wanted]} if last == "wait" else BODIES.get(last, {})) if method == "POST" else None,
+        json=body_of(last, record) if method == "POST" else None,
         params={"ids": str(wanted)} if last == "wait" and method == "GET" else None,
         headers={"Authorization": f"Bearer {caller.key}"} if caller.key else {},
         timeout=PATIENCE,
@@ -261,16 +290,19 @@ def test_the_inbox_answers_everybody_as_the_table_says(
     center, port = running.center, running.url.rpartition(":")[2]
     caller = come(running, kind, clock)
     asker = caller.who if whose == "their own" else SOMEBODY
-    record = an_action_of(running, asker, STANDS.get(path.rpartition("/")[2], Status.PENDING))
+    stands = Status.PENDING if "standing" in path else STANDS.get(path.rpartition("/")[2], Status.PENDING)
+    is_lasting = "standing" in path or "again" in path
+    record = an_action_of(running, asker, stands, f"of {caller.who.id}" if is_lasting else DIGEST)
+    wanted = allowed_again(running, record) if "standing" in path else record.id
     cookie, session = center.do(lambda tx: center.start_session(tx, caller.who))
     has_session = kind not in ("no key", "a mistyped key")
     fields = {"form_token": session.form_token, "confirmed": "yes", "token": caller.key or "", "ids": str(record.id)}
-    fields |= {"outcome": "failed", "reason": "looked"}
+    fields |= {"outcome": "failed", "reason": "looked", "uses": "2", "hours": "1"}
     before = everything(running, record.id)
 
     with requests.request(
         method,
-        running.url + path.format(id=record.id, name="inbox.css"),
+        running.url + path.format(id=wanted, name="inbox.css"),
         data=fields if method == "POST" else None,
         headers={"Accept": "application/json", "Origin": running.url},
         cookies={f"clearance-{port}": cookie if has_session else "x"},

@@ -30,6 +30,7 @@ def turned_back(file: Path) -> None:
         raw.execute("DROP TABLE clock_leaps")
         raw.execute("DROP TABLE policies")
         raw.execute("DROP TABLE policies_in_force")
+        raw.execute("DROP TABLE standing_approvals")
         raw.execute("DROP INDEX actions_by_requester_and_status")
         raw.execute("CREATE INDEX actions_by_requester ON actions (requester, id)")
         raw.execute("DROP INDEX denied_calls")

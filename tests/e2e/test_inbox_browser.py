@@ -569,7 +569,7 @@ def test_an_approver_changes_the_amount_and_just_that_runs(desktop: Desktop, run
         [record] = running.held()
         card = desktop.card(record)
         card.get_by_text("Change before approving").click()
-        card.get_by_label("amount").fill("20.00")
+        card.get_by_label("amount", exact=True).fill("20.00")
         card.get_by_role("button", name="Approve", exact=True).click()
         told = results.get(timeout=PATIENCE)
 
@@ -637,3 +637,105 @@ def test_an_approval_is_taken_back_by_its_button(running: Running, desktop: Desk
 
     expect(desktop.page.locator("#recent li").first).to_contain_text("Revoked by carol")
     assert status(running, record) is Status.REVOKED
+
+
+# Allowed again
+
+
+def a_refund(note: str) -> Action:
+    """One that differs from the others only in its note, and has a digest of its own."""
+    parameters = {"charge_id": "ch_1", "amount": 5, "note": note}
+    return an_action(parameters=parameters, digest=f"refund {note}", decide_within=900.0)
+
+
+def test_a_request_is_approved_and_the_next_ones_that_differ_where_it_was_ticked_come_through(
+    running: Running, desktop: Desktop
+) -> None:
+    desktop.sign_in()
+    record = submit(running, a_refund("late"))
+    card = desktop.card(record)
+    card.get_by_text("Approve and allow the same again…").click()
+    card.get_by_label("Times").fill("2")
+    card.get_by_label("any note").check()
+    card.get_by_label("Why").fill("the weekly refunds")
+    ask(running)  # what comes in does not close the form
+    expect(desktop.page.locator("#waiting > .card")).to_have_count(2)
+    card.get_by_role("button", name="Approve this and allow it again").click()
+
+    expect(card).to_have_count(0)
+    assert status(running, record) is Status.APPROVED
+    standing = desktop.page.locator("#standing li")
+    expect(standing).to_contain_text("2 of 2 uses left")
+    assert submit(running, a_refund("lost")).status is Status.APPROVED
+    expect(standing).to_contain_text("1 of 2 uses left")
+    expect(desktop.page.locator("#recent li").first).to_contain_text("by standing approval 1 of carol, use 1 of 2")
+
+
+def test_a_standing_approval_is_revoked_on_the_open_page_by_its_button(running: Running, desktop: Desktop) -> None:
+    seen = submit(running, a_refund("late"))
+    carol, desk = whose(running, running.admin_key), running.center.desk
+    running.center.do(lambda tx: desk.make_standing(tx, carol, seen.id, reason="weekly"))
+    cleared = submit(running, a_refund("late"))
+    desktop.sign_in()
+
+    desktop.page.get_by_role("button", name="Revoke standing approval 1").click()
+
+    expect(desktop.page.locator("#said")).to_have_text("Revoked standing approval 1")
+    expect(desktop.page.locator("#standing li")).to_have_count(0)
+    assert status(running, cleared) is Status.REVOKED
+    assert submit(running, a_refund("late")).status is Status.PENDING
+
+
+def test_a_form_that_is_refused_says_so_beside_its_button(running: Running, desktop: Desktop) -> None:
+    record = submit(running, a_refund("late"))
+    desktop.sign_in()
+    card = desktop.card(record)
+    card.get_by_text("Approve and allow the same again…").click()
+    card.get_by_label("Why").fill(" ")
+    desktop.expected = "422"
+
+    card.get_by_role("button", name="Approve this and allow it again").click()
+
+    expect(card.locator(".again .problem")).to_have_text("Say why: reason is empty")
+    assert status(running, record) is Status.PENDING
+
+
+def test_without_scripts_a_call_is_allowed_again_and_that_is_revoked(engine: Any, running: Running) -> None:
+    record = submit(running, a_refund("late"))
+    with a_desktop(engine, running, java_script_enabled=False) as desktop:
+        page = desktop.page
+        page.goto(f"{running.url}/sign-in?token={running.center.sign_in_token(whose(running, running.admin_key))}")
+        page.get_by_role("button").first.click()
+        desktop.card(record).get_by_text("Approve and allow the same again…").click()
+        desktop.card(record).get_by_label("Why").fill("weekly")
+        desktop.card(record).get_by_role("button", name="Approve this and allow it again").click()
+        expect(page.locator("#standing li")).to_contain_text("10 of 10 uses left")
+        assert submit(running, a_refund("late")).status is Status.APPROVED
+        page.get_by_role("button", name="Revoke standing approval 1").click()
+        expect(page.locator("#standing li")).to_have_count(0)
+
+    assert submit(running, a_refund("late")).status is Status.PENDING
+
+
+@pytest.mark.parametrize("width", [320, 390, 1100])
+def test_the_form_and_the_list_fit_every_width(engine: Any, running: Running, width: int) -> None:
+    name = "a_parameter_with_quite_a_long_name_that_somebody_gave_it"
+    seen = submit(running, an_action(parameters={name: 1}, digest="long", decide_within=900.0))
+    carol, desk = whose(running, running.admin_key), running.center.desk
+    running.center.do(lambda tx: desk.make_standing(tx, carol, seen.id, reason="weekly", free=[name]))
+    with a_desktop(engine, running, viewport={"width": width, "height": 800}) as desktop:
+        desktop.sign_in()
+        card = desktop.card(seen)
+        card.get_by_text("Approve and allow the same again…").click()
+        expect(card.get_by_role("button", name="Approve this and allow it again")).to_be_visible()
+
+        sticks_out = """() => {
+          const wide = document.documentElement.clientWidth;
+          const panel = document.querySelector(".again .panel").getBoundingClientRect();
+          return [...document.querySelectorAll(".again .panel *, #standing *")].filter((each) => {
+            const box = each.getBoundingClientRect();
+            const edge = each.closest(".again") ? panel.right : wide;
+            return box.width && box.right > edge + 0.5;
+          }).map((each) => each.outerHTML.slice(0, 80));
+        }"""
+        assert desktop.page.evaluate(sticks_out) == []

@@ -307,6 +307,31 @@ class Reloaded(PolicyVersion):
     before: str | None
 
 
+@with_config(WHOLE)
+class StandingApproval(TypedDict):
+    """Leave for calls like that of the action ``made_from``, which differ from it only where it says so."""
+
+    id: Number
+    status: Literal["live", "used_up", "expired", "revoked"]
+    requested_by: str
+    agent_id: str
+    action_type: str
+    tool_name: str
+    rule: str
+    risk_level: Risk
+    match: dict[str, Any]
+    free: list[str]
+    made_from: Number
+    made_by: str
+    made_at: Time
+    expires_at: Time
+    uses: Number
+    used: Number
+    reason: str
+    revoked_at: Time | None
+    revoked_by: str | None
+
+
 class Entry(TypedDict):
     """An entry of the audit trail."""
 

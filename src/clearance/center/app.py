@@ -26,10 +26,12 @@ from clearance.center.faults import (
     TooMany,
 )
 from clearance.center.inbox import pages
+from clearance.center.inbox import standing as standing_pages
 from clearance.center.limits import BODY_WITHIN, Headers, Limits
 from clearance.center.lookout import Lookout
 from clearance.center.service import Center
 from clearance.center.signing import CannotSign
+from clearance.center.standing import routes as standing_routes
 from clearance.models import Json
 from clearance.wire.answering import Unreadable
 from clearance.wire.vocabulary import AUDIT_HEAD
@@ -56,6 +58,7 @@ API_ROUTES = [
     *api.ROUTES,
     *administration.ROUTES,
     *policy_routes.ROUTES,
+    *standing_routes.ROUTES,
     Route(openapi.PATH, described, methods=["GET"]),
 ]
 """Every route that programs use; the others are the inbox's."""
@@ -72,7 +75,7 @@ def application(
             yield
 
     app = Starlette(
-        routes=[*API_ROUTES, *pages.ROUTES],
+        routes=[*API_ROUTES, *pages.ROUTES, *standing_pages.ROUTES],
         exception_handlers={
             DeskError: _refused,
             Unreadable: _unreadable,

@@ -11,7 +11,7 @@ from itertools import islice
 
 from clearance import lifecycle
 from clearance.center import intake, quotas, switches
-from clearance.center.approvals import LONGEST_REASON, Approvals
+from clearance.center.approvals import LONGEST_REASON
 from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.moves import SECOND
 from clearance.center.policy import Asked, Effect, Policy, Verdict
@@ -20,6 +20,7 @@ from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
 from clearance.center.refusals import ALARM
 from clearance.center.risk import Assessment
+from clearance.center.standing.desk import StandingApprovals
 from clearance.center.store.base import Leaps, Tx
 from clearance.lifecycle import Event
 from clearance.models import Action, Outcome, Status
@@ -44,8 +45,8 @@ DENIED_BEFORE = "denied_before"
 """The reason code of a request that is refused because the same was, a moment ago."""
 
 
-class Desk(Approvals):
-    """Takes in, keeps and answers for actions; what approvers do there is in `Approvals`.
+class Desk(StandingApprovals):
+    """Takes in, keeps and answers for actions; what approvers do there is in `Approvals` and `StandingApprovals`.
 
     Args:
         policy: what needs no person, what none may allow, and who must agree to the rest.
@@ -93,10 +94,11 @@ class Desk(Approvals):
         if (switch := switches.stopping(tx, record)) is not None:
             return self._halted(tx, record, switch)
         if verdict.effect is Effect.ASK:
-            return self._held(tx, record)
-        event = Event.APPROVE if verdict.effect is Effect.ALLOW else Event.DENY
-        actor = f"policy:{verdict.rule}@{self.policy.version}"
-        record = self._decided(tx, record, event, actor, actor, verdict.reason, "policy", "policy")
+            record = self._held(tx, record, verdict)
+        else:
+            event = Event.APPROVE if verdict.effect is Effect.ALLOW else Event.DENY
+            actor = f"policy:{verdict.rule}@{self.policy.version}"
+            record = self._decided(tx, record, event, actor, actor, verdict.reason, "policy", "policy")
         if record.status is Status.APPROVED and submission.claims and submission.nonce:
             return self._claimed(tx, record, who, submission.nonce)
         return self._mark_read(tx, record)
@@ -263,8 +265,12 @@ class Desk(Approvals):
         call = call_of(action)
         return (False, None) if tx.was_cleared(who.id, call) else (True, call)
 
-    def _held(self, tx: Tx, record: Record) -> Record:
-        """A new action that waits for a person: unless one has just refused the same, or too many do."""
+    def _held(self, tx: Tx, record: Record, verdict: Verdict) -> Record:
+        """A new action that waits for a person: unless one has just refused the same, or allowed it in advance.
+
+        Raises:
+            TooMany: too many wait already.
+        """
         if (denied := self._just_denied(tx, record)) is not None:
             since = (record.created_at - (denied.decided_at or 0)) // SECOND
             reason = f"The same was refused {since} s ago{f': {denied.reason}' if denied.reason else ''}"
@@ -279,6 +285,8 @@ class Desk(Approvals):
                 DENIED_BEFORE,
                 MEMORY,
             )
+        if (record := self._stood_in(tx, record, verdict)).status is Status.APPROVED:
+            return record
         if tx.pending_of(record.requester) > self.max_pending:
             self.sweep(tx)  # some of them may be overdue
             if tx.pending_of(record.requester) > self.max_pending:

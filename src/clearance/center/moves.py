@@ -182,7 +182,7 @@ class Moves:
 
 
 _AUDITED = frozenset(
-    {"decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until", "edited_digest"}
+    {"decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until", "edited_digest", "standing"}
 )
 _BINDING = frozenset({Event.VOTE, Event.APPROVE, Event.DENY, Event.CLAIM})
 """Events whose entries say which call they are about, and under which policy it was asked."""

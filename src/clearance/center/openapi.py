@@ -51,6 +51,8 @@ PARAMETERS: Mapping[str, dict[str, Json]] = {
     "until": _query("until", _count(_LONGEST_ID)),
     "version": _query("version", {"type": "string", "minLength": 1}),
     "agent_id": _query("agent_id", {"type": "string", "maxLength": 200}),
+    "standing": {"name": "id", "in": "path", "required": True, "schema": _count(_LONGEST_ID)},
+    "ended": _query("ended", {"enum": ["true", "false"]}),
     "prefer": {
         "name": "Prefer",
         "in": "header",
@@ -138,6 +140,22 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Which policies came in force when, newest first", list[answers.PolicyVersion], refusals=(403,)
     ),
     ("POST", "/api/v1/policy/reload"): Operation("Read the policy file again", answers.Reloaded, refusals=(403, 409)),
+    ("POST", "/api/v1/standing-approvals"): Operation(
+        "Allow again what an action asks",
+        answers.StandingApproval,
+        administering.StandingBody,
+        refusals=(403, 404, 409),
+    ),
+    ("GET", "/api/v1/standing-approvals"): Operation(
+        "Standing approvals, newest first", list[answers.StandingApproval], parameters=("ended", "limit", "offset")
+    ),
+    ("POST", "/api/v1/standing-approvals/{id}/revoke"): Operation(
+        "End one, with what it approved and nobody has claimed",
+        answers.StandingApproval,
+        answering.ReasonBody,
+        ("standing",),
+        refusals=(403, 404),
+    ),
     ("GET", "/api/audit/logs"): Operation(
         "The audit trail, newest first", answers.Logs, parameters=("limit", "offset"), refusals=(403,)
     ),

@@ -226,6 +226,9 @@ class Record:
     shares: tuple[Share, ...] = ()
     """What it takes of the limits over time that are, or may be, about it."""
 
+    standing: Mapping[str, Json] | None = None
+    """Which standing approval answered (``id``), whose it is (``maker``, ``by``), and which ``use`` ``of`` how many."""
+
     def is_like(self, other: Record) -> bool:
         """Is it the same call of the same requester?
 

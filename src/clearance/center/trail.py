@@ -14,6 +14,8 @@ from clearance.center.audit import DAMAGED, Link, Report
 from clearance.center.faults import StoreUnavailable
 from clearance.center.policy_trail import PolicyTrail
 from clearance.center.records import BY_A_PERSON
+from clearance.center.standing.approval import BY_STANDING
+from clearance.center.standing.trail import StandingTrail
 from clearance.center.store.base import Life, Tx
 from clearance.lifecycle import Event
 from clearance.models import Status
@@ -116,10 +118,11 @@ def verify(center: Worker, heads: Iterable[Head] = ()) -> Report:
 
     The Center may go on writing meanwhile.
     """
-    policies = PolicyTrail()
-    report = audit.verify(policies.noting(pages(center)), heads, _kept_nodes(center))
+    policies, standing = PolicyTrail(), StandingTrail()
+    report = audit.verify(standing.noting(policies.noting(pages(center))), heads, _kept_nodes(center))
     problem = report.problem or center.do(_problem_of_count) or _problem_of_lives(center)
     problem = problem or center.do(lambda tx: policies.problem(tx, report.entries))
+    problem = problem or center.do(lambda tx: standing.problem(tx, report.entries))
     return Report(report.entries, report.head, problem)
 
 
@@ -226,6 +229,8 @@ class _Agreement:
         if event == "submit":
             self._barred = {entry["actor"]}
             self._quorums = [stage["quorum"] for stage in details.get("stages", ())] or [1]
+        if event == Event.APPROVE and details.get("reason_code") == BY_STANDING:
+            return self._problem_in_advance(details["standing"]["maker"])
         if event not in (Event.VOTE, Event.APPROVE) or details.get("reason_code", BY_A_PERSON) != BY_A_PERSON:
             return None
         if entry["actor"] in self._barred:
@@ -234,6 +239,12 @@ class _Agreement:
         self._said[details.get("stage", 0)] += 1
         is_reached = [self._said[number] for number in range(len(self._quorums))] == self._quorums
         return "without all who had to agree" if event == Event.APPROVE and not is_reached else None
+
+    def _problem_in_advance(self, maker: str) -> str | None:
+        """What is wrong with an answer in the place of somebody: of one person, who is not the requester."""
+        if maker in self._barred:
+            return f"in advance by {maker}, who had no voice in it"
+        return None if self._quorums == [1] else "in advance, where several had to agree"
 
 
 def _after(status: Status | None, entry: Any) -> Status:

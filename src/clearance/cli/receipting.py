@@ -67,6 +67,9 @@ def _told(found: dict[str, Json]) -> str:
         f"digest {found.get('digest')}, policy {found.get('policy')}",
         f"head {heads.line_of(receipts.head_of(found))}",
     ]
+    if isinstance(use := found.get("standing"), dict):
+        made = f"standing approval {use.get('id')}, made by {use.get('by')} ({use.get('maker')})"
+        lines.insert(2, f"as use {use.get('use')} of {use.get('of')} of {made}")
     if found.get("edits"):
         lines.insert(2, f"with other arguments than were asked for: {json.dumps(found['edits'])}")
     return "\n".join(plain(line) for line in lines)

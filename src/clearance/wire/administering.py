@@ -1,12 +1,12 @@
-"""The server's half of what administrators send: keys and the kill switch.
+"""The server's half of what administrators send: keys, the kill switch, standing approvals.
 
 Unlike elsewhere a field that is not known refuses the whole body: one that is skipped could be the one that narrows
-a key, or what a kill switch stops.
+a key, what a kill switch stops, or what is allowed again.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -36,3 +36,15 @@ class SwitchBody(TypedDict):
     reason: Annotated[str, Field(max_length=2_000)]
     agent: Annotated[ShortText | None, Field(default=None)]
     tool: Annotated[ShortText | None, Field(default=None)]
+
+
+@with_config(_STRICT)
+class StandingBody(TypedDict):
+    """Allow again what an action asks: exactly the same, or with ``match`` and ``free`` also what differs there."""
+
+    action_id: Annotated[int, Field(gt=0, lt=10**18)]
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    uses: NotRequired[Annotated[int, Field(ge=1, le=1_000)]]
+    expires_in_hours: NotRequired[Annotated[float, Field(gt=0, le=168, allow_inf_nan=False)]]
+    match: NotRequired[dict[str, Any]]
+    free: NotRequired[list[str]]

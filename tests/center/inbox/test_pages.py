@@ -20,9 +20,11 @@ from tests.servers import PATIENCE, Running, running_center
 
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.inbox import doors, pages
+from clearance.center.inbox.allowed import Allowed
 from clearance.center.policy import Policy, built_in, parse
 from clearance.center.records import KillSwitch, Principal, Record, Role, Submission
 from clearance.center.service import SESSION_FOR, SIGN_IN_FOR
+from clearance.center.standing.approval import StandingApproval
 from clearance.models import Action, CodeIdentity, Outcome, Status
 
 NONCE = "nonce-of-the-agent"
@@ -728,6 +730,25 @@ def test_hostile_text_is_spelled_out_wherever_it_stands(text: str) -> None:
         rule=text, decided_by=text, asked_because=text,
     )  # fmt: skip
     viewer = Principal("carol", text, Role.ADMIN)
+    approval = StandingApproval(
+        "agent",
+        text,
+        text,
+        text,
+        text,
+        text,
+        "low",
+        "",
+        1,
+        "carol",
+        text,
+        0,
+        9,
+        1,
+        text,
+        match={text: text},
+        free=(text,),
+    )
     page = rendering.render(
         "action.html",
         {
@@ -736,6 +757,7 @@ def test_hostile_text_is_spelled_out_wherever_it_stands(text: str) -> None:
             "card": Card(record, viewer, 0),
             "trail": [],
             "switches": [KillSwitch(text, text, True, text, 0, "dave", text)],
+            "allowed": Allowed(approval, viewer, 0),
         },
     )
 

@@ -13,6 +13,9 @@ from clearance.center.inbox.display import spelled
 from clearance.center.inbox.values import Shown, Value
 from clearance.center.moves import SECOND
 from clearance.center.records import Factor, Principal, Record
+from clearance.center.standing import scope
+from clearance.center.standing.approval import BY_STANDING
+from clearance.center.standing.desk import bar_to_allowing
 from clearance.center.switches import REASON_CODE
 from clearance.models import CodeIdentity, Json, Status
 
@@ -171,6 +174,17 @@ class Card:
         return [Field(name, action.parameters[name]) for name in self.record.editable if name in action.parameters]
 
     @property
+    def may_allow_again(self) -> bool:
+        """May the viewer approve it together with the next ones like it?"""
+        is_theirs = self.is_waiting and self.may_decide and bar_to_allowing(self.record, self.viewer) is None
+        return is_theirs and bool(self.record.action.digest or self.may_vary)
+
+    @property
+    def may_vary(self) -> list[str]:
+        """The parameters that may have any value in the next ones."""
+        return scope.may_vary(self.record)
+
+    @property
     def edits(self) -> list[tuple[str, Value, Value]]:
         """What the approver changed: the name, the value that was asked for, and the one that was cleared."""
         asked, shown = self.record.action.parameters, Shown()
@@ -224,6 +238,9 @@ class Card:
             return f"policy rule {name.removeprefix('policy:').rpartition('@')[0]}"
         if self.record.reason_code == REASON_CODE:
             return f"the kill switch of {name.removeprefix('kill-switch:')}"
+        if self.record.reason_code == BY_STANDING and self.record.standing is not None:
+            use = self.record.standing
+            return f"standing approval {use['id']} of {use['by']}, use {use['use']} of {use['of']}"
         return name
 
     @property
@@ -256,10 +273,7 @@ class Card:
                 return _CAME_OF_IT[status]
 
     def _moment(self, microseconds: int) -> Moment:
-        exact = datetime.fromtimestamp(microseconds // SECOND, UTC)
-        seconds = abs(self.now - microseconds) / SECOND
-        words = span(seconds) if seconds >= JUST_NOW or microseconds > self.now else ""
-        return Moment(microseconds // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
+        return moment(microseconds, self.now)
 
 
 _OTHER_WORDS = {
@@ -294,6 +308,14 @@ _CAME_OF_IT = {
     Status.STALE: "outdated by a new policy; did not run",
     Status.UNKNOWN: "may have run; nobody reported back",
 }
+
+
+def moment(microseconds: int, now: int) -> Moment:
+    """A point in time, seen from ``now``."""
+    exact = datetime.fromtimestamp(microseconds // SECOND, UTC)
+    seconds = abs(now - microseconds) / SECOND
+    words = span(seconds) if seconds >= JUST_NOW or microseconds > now else ""
+    return Moment(microseconds // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def span(seconds: float) -> str:

@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute, Route
 from clearance.center import switches
 from clearance.center.api import action_id, center_of
 from clearance.center.approvals import BULK_LEVELS, LONGEST_REASON
-from clearance.center.audit import Link
 from clearance.center.edits import parsed
 from clearance.center.faults import DeskError, Invalid, NotAuthenticated, StoreUnavailable
 from clearance.center.inbox import doors, rendering, static_files
+from clearance.center.inbox.allowed import MOST_LISTED, Allowed
 from clearance.center.inbox.cards import LEVELS, Card
 from clearance.center.moves import SECOND
 from clearance.center.records import InForce, KillSwitch, Record, Session
@@ -65,14 +65,16 @@ async def action(request: Request) -> Response:
     """One request with all there is to know about it."""
     center, wanted = center_of(request), action_id(request)
 
-    def read(tx: Tx, session: Session) -> tuple[Session, Card, list[Link], list[KillSwitch]]:
-        record = center.desk.read(tx, session.principal, wanted)
-        card = Card(record, session.principal, center.desk.now())
-        return session, card, list(tx.audit_of(wanted)), switches.on(tx)
+    def read(tx: Tx, session: Session) -> dict[str, object]:
+        who, now = session.principal, center.desk.now()
+        record = center.desk.read(tx, who, wanted)
+        approval = tx.standing_approval(_number(record.standing["id"])) if record.standing is not None else None
+        allowed = Allowed(approval, who, now) if approval is not None else None
+        trail, stopped = list(tx.audit_of(wanted)), switches.on(tx)
+        card = Card(record, who, now)
+        return {"session": session, "card": card, "trail": trail, "switches": stopped, "allowed": allowed}
 
-    session, card, trail, stopped = await doors.as_reader(request, read)
-    found = {"session": session, "card": card, "trail": trail, "switches": stopped}
-    return await _page(request, "action.html", found)
+    return await _page(request, "action.html", await doors.as_reader(request, read))
 
 
 async def approve(request: Request) -> Response:
@@ -88,14 +90,14 @@ async def deny(request: Request) -> Response:
 async def revoke(request: Request) -> Response:
     """Take an approval back before it is claimed."""
     center, wanted, form = center_of(request), action_id(request), await doors.form_of(request)
-    reason = _reason(form)
+    reason = reason_in(form)
 
     def take_back(tx: Tx, session: Session) -> str:
         doors.check_token(session, form)
         record = center.desk.revoke(tx, session.principal, wanted, reason=reason, channel="inbox")
         return f"Taken back: {Card(record, session.principal, center.desk.now()).title}"
 
-    return _done(request, await doors.as_approver(request, take_back))
+    return answered(request, await doors.as_approver(request, take_back))
 
 
 async def resolve(request: Request) -> Response:
@@ -104,14 +106,14 @@ async def resolve(request: Request) -> Response:
     status = {"completed": Status.COMPLETED, "failed": Status.FAILED}.get(form.get("outcome", ""))
     if status is None:
         raise Invalid("The form does not say what became of it")
-    reason = _reason(form)
+    reason = reason_in(form)
 
     def close(tx: Tx, session: Session) -> str:
         doors.check_token(session, form)
         record = center.desk.resolve(tx, session.principal, wanted, status=status, reason=reason)
         return f"Closed: {Card(record, session.principal, center.desk.now()).title}"
 
-    return _done(request, await doors.as_approver(request, close))
+    return answered(request, await doors.as_approver(request, close))
 
 
 async def approve_all(request: Request) -> Response:
@@ -132,7 +134,7 @@ async def approve_all(request: Request) -> Response:
         return done
 
     done = await doors.as_approver(request, decide)
-    return _done(request, f"Approved {done} request{'s' * (done != 1)}")
+    return answered(request, f"Approved {done} request{'s' * (done != 1)}")
 
 
 async def events(request: Request) -> Response:
@@ -216,7 +218,7 @@ async def static(request: Request) -> Response:
 
 async def _decide(request: Request, *, approve: bool) -> Response:
     center, wanted, form = center_of(request), action_id(request), await doors.form_of(request)
-    reason = _reason(form)
+    reason = reason_in(form)
 
     def decide(tx: Tx, session: Session) -> str:
         doors.check_token(session, form)
@@ -229,7 +231,7 @@ async def _decide(request: Request, *, approve: bool) -> Response:
         done = "Denied" if not approve else "Approval counted" if record.status is Status.PENDING else "Approved"
         return f"{done}: {Card(record, who, center.desk.now()).title}"
 
-    return _done(request, await doors.as_approver(request, decide))
+    return answered(request, await doors.as_approver(request, decide))
 
 
 def edits_in(card: Card, form: Mapping[str, str]) -> dict[str, Json]:
@@ -241,14 +243,24 @@ def edits_in(card: Card, form: Mapping[str, str]) -> dict[str, Json]:
     }
 
 
-def _reason(form: Mapping[str, str]) -> str:
+def _number(value: Json) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def reason_in(form: Mapping[str, str]) -> str:
+    """The reason that was typed.
+
+    Raises:
+        Invalid: it is too long.
+    """
     reason = form.get("reason", "").strip()
     if len(reason) > LONGEST_REASON:
         raise Invalid(f"The reason is longer than {LONGEST_REASON:,} characters")
     return reason
 
 
-def _done(request: Request, said: str) -> Response:
+def answered(request: Request, said: str) -> Response:
     """Back to the inbox, or, for a page that stays open, a sentence to announce."""
     return RedirectResponse("/", 303) if is_page(request) else JSONResponse({"said": said})
 
@@ -262,6 +274,7 @@ class Listed:
     waiting: list[Card]
     recent: list[Card]
     switches: list[KillSwitch]
+    allowed: list[Allowed]
     policy: InForce | None
     used_policy: str
 
@@ -298,7 +311,8 @@ async def _listed(request: Request) -> Mapping[str, object]:
         newest.sort(key=lambda card: card.decided.milliseconds, reverse=True)
         cards = [Card(record, who, now, alike) for record, alike in _coalesced(waiting)]
         recent, used = newest[:MOST_RECENT], center.desk.policy.version
-        return Listed(session, now, cards, recent, switches.on(tx), tx.policy_in_force(), used)
+        allowed = [Allowed(each, who, now) for each in tx.standing_approvals(live_at=now, limit=MOST_LISTED)]
+        return Listed(session, now, cards, recent, switches.on(tx), allowed, tx.policy_in_force(), used)
 
     listed = await doors.as_reader(request, read)
     return {"session": listed.session, "listed": listed, "switches": listed.switches}

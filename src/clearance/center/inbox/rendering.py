@@ -15,6 +15,7 @@ from clearance.center.audit import Link
 from clearance.center.inbox import static_files
 from clearance.center.inbox.display import spelled, visible
 from clearance.center.moves import SECOND
+from clearance.center.standing.desk import HOURS, MOST_HOURS, MOST_USES, USES
 from clearance.center.switches import scope
 
 _TOLD_ELSEWHERE = frozenset({"seq", "at", "event", "actor", "action_id", "status"})
@@ -40,6 +41,10 @@ def _environment() -> Environment:
         "static": static_files.address,
         "longest_reason": LONGEST_REASON,
         "scope": scope,
+        "usual_uses": USES,
+        "usual_hours": round(HOURS),
+        "most_uses": MOST_USES,
+        "most_hours": round(MOST_HOURS),
     }
     return environment
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from clearance.center.audit import Link
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
+from clearance.center.standing.approval import StandingApproval
 from clearance.models import Status
 from clearance.witness import Head
 
@@ -235,6 +236,44 @@ class Tx(Uses, Protocol):
 
     def keep_policy(self, policy: KeptPolicy) -> None:
         """Keep a policy whose version was never in force."""
+        ...
+
+    def add_standing_approval(self, approval: StandingApproval) -> StandingApproval:
+        """Keep a new standing approval; returns it with its id."""
+        ...
+
+    def standing_approval(self, approval_id: int) -> StandingApproval | None:
+        """The standing approval, or None."""
+        ...
+
+    def live_standing_approvals(self, requester: str, now: int) -> list[StandingApproval]:
+        """Those for this requester that can still answer, the one that ends next first."""
+        ...
+
+    def standing_approvals(
+        self,
+        *,
+        requester: str | None = None,
+        live_at: int | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[StandingApproval]:
+        """Standing approvals, newest first; with ``live_at`` those that can still answer then."""
+        ...
+
+    def kept_standing_approvals(self) -> tuple[int, list[StandingApproval]]:
+        """All of them as of one moment, oldest first, and how many entries the audit trail had then."""
+        ...
+
+    def spend_standing_approval(self, approval: StandingApproval, now: int) -> StandingApproval | None:
+        """Count one use more, if nobody has counted or ended it since ``approval`` was read; None if somebody has.
+
+        It is also None where there is no use left, or its time has passed.
+        """
+        ...
+
+    def revoke_standing_approval(self, approval: StandingApproval, now: int, by: str) -> StandingApproval:
+        """End it."""
         ...
 
     def add_sign_in(self, token_digest: str, principal: Principal, expires_at: int) -> None:

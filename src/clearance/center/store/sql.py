@@ -17,6 +17,7 @@ from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, Kill
 from clearance.center.store import rows, tables
 from clearance.center.store.base import Life, Standing
 from clearance.center.store.prepared import Prepared
+from clearance.center.store.standing import StandingRows
 from clearance.center.store.uses import SqlUses
 from clearance.models import Status
 from clearance.quick import replace
@@ -40,7 +41,7 @@ class Known:
         self.newest = self.switches = self.in_force = None
 
 
-class SqlTx(SqlUses):
+class SqlTx(SqlUses, StandingRows):
     """See `clearance.center.store.base.Tx`. ``changed`` collects the ids of the actions it touched.
 
     ``appended`` has the hashes of the entries that it added to the audit trail, by their numbers.

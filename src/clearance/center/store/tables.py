@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Connection,
     Index,
@@ -29,8 +30,6 @@ from clearance.center.faults import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 7
-"""The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits everywhere: microseconds need them, and SQLite numbers its rows only in a column called INTEGER."""
@@ -167,6 +166,24 @@ clock_leaps: Table = Table(
 )
 """In one row: by how much the machine's clock was set forward while a Center ran, and what time it was then."""
 
+standing_approvals: Table = Table(
+    "standing_approvals",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("requester", String(16), nullable=False),
+    Column("ends_at", NUMBER, nullable=False),
+    Column("uses", NUMBER, nullable=False),
+    Column("used", NUMBER, nullable=False),
+    Column("revoked_at", NUMBER),
+    Column("revoked_by", String(200)),
+    Column("document", Text, nullable=False),  # all that never changes
+    CheckConstraint("used >= 0 AND used <= uses", name="standing_approvals_used"),
+    Index("standing_approvals_by_requester", "requester", "ends_at"),
+    Index("standing_approvals_by_end", "ends_at"),
+    sqlite_autoincrement=True,
+)
+"""None is ever deleted: what it decided names it."""
+
 own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
 
 # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
@@ -257,6 +274,11 @@ def _seventh(connection: Connection) -> None:
     clock_leaps.create(connection, checkfirst=True)
 
 
+def _eighth(connection: Connection) -> None:
+    """The standing approvals; in a new database step 1 made room."""
+    standing_approvals.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
@@ -272,7 +294,10 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     5: _fifth,
     6: _sixth,
     7: _seventh,
+    8: _eighth,
 }
+SCHEMA_VERSION: int = max(STEPS)
+"""The last step; a database with a later one was made by a newer Clearance."""
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:

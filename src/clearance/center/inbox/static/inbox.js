@@ -40,7 +40,7 @@ function tick() {
 const cards = () => all("#waiting > .card");
 const isBusy = (element) =>
   element.contains(document.activeElement) && document.activeElement !== element
-  || all(".reason", element).some((field) => field.value) || find("details.confirm[open], details.change[open]", element) !== null;
+  || all(".reason", element).some((field) => field.value) || find("details.confirm[open], details.change[open], details.again[open]", element) !== null;
 
 let silence = 0;
 
@@ -92,7 +92,7 @@ function merge(fresh) {
   if (find("[aria-busy=true]") === null) { // else some of them may be this approver's own decision
     for (const card of known.values()) close(card, "Decided elsewhere, or over. What came of it stands below.");
   }
-  for (const part of ["stopped", "count", "levels", "bulk", "recent", "policy"]) {
+  for (const part of ["stopped", "count", "levels", "bulk", "standing", "recent", "policy"]) {
     const old = find(`#${part}`), now = find(`#${part}`, fresh);
     if (!isBusy(old) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
   }
@@ -177,6 +177,7 @@ function done(form, said) {
   decided += 1;
   for (const card of all("#waiting > .card.gone")) card.remove();
   if (form.closest(".card")) remove(form.closest(".card"));
+  else if (form.closest("#standing")) form.closest("li").remove();
   else for (const id of new FormData(form).get("ids").split(" ")) find(`#request-${id}`)?.remove();
   form.closest("details.confirm")?.removeAttribute("open");
   movedAt = performance.now();
