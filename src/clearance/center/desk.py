@@ -10,11 +10,12 @@ from dataclasses import replace
 from itertools import islice
 
 from clearance import lifecycle
-from clearance.center import intake, switches
+from clearance.center import breakglass, intake, switches
 from clearance.center.approvals import LONGEST_REASON, Approvals
+from clearance.center.emergencies import BreakGlass
 from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.moves import SECOND
-from clearance.center.policy import Asked, Effect, Policy
+from clearance.center.policy import Asked, Effect, Policy, Verdict
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
 from clearance.center.refusals import ALARM
@@ -87,10 +88,11 @@ class Desk(Approvals):
         if (switch := switches.stopping(tx, record)) is not None:
             return self._halted(tx, record, switch)
         if verdict.effect is Effect.ASK:
-            return self._held(tx, record)
-        event = Event.APPROVE if verdict.effect is Effect.ALLOW else Event.DENY
-        actor = f"policy:{verdict.rule}@{self.policy.version}"
-        record = self._decided(tx, record, event, actor, actor, verdict.reason, "policy", "policy")
+            record = self._held(tx, record, verdict)
+        else:
+            event = Event.APPROVE if verdict.effect is Effect.ALLOW else Event.DENY
+            actor = f"policy:{verdict.rule}@{self.policy.version}"
+            record = self._decided(tx, record, event, actor, actor, verdict.reason, "policy", "policy")
         if record.status is Status.APPROVED and submission.claims and submission.nonce:
             return self._claimed(tx, record, who, submission.nonce)
         return self._mark_read(tx, record)
@@ -191,8 +193,20 @@ class Desk(Approvals):
         remember = round(LONGEST_RUN_WITHIN * SECOND)
         return switches.turn(tx, who, self.now(), on=on, agent=agent, tool=tool, reason=reason, remember=remember)
 
+    def close_glass(self, tx: Tx, who: Principal, number: int, reason: str = "") -> BreakGlass:
+        """Close a break-glass; see `breakglass.close`.
+
+        Some of what it cleared is taken back at once, the rest when anybody looks at it, or claims it.
+        """
+        glass = breakglass.close(tx, who, self.now(), number, reason)
+        unclaimed = tx.cleared_by_break_glass(number, statuses=[Status.APPROVED], limit=HALTED_AT_ONCE)
+        for record in filter(None, map(tx.action, unclaimed)):
+            self._settled(tx, record)
+        return glass
+
     def sweep(self, tx: Tx) -> int | None:
-        """Do what time has done to every overdue action; returns when the next one is due."""
+        """Do what time has done to every overdue action, and to break-glass; returns when the next action is due."""
+        breakglass.end_overdue(tx, self.now())
         for record in tx.overdue(self.now()):
             self._settled(tx, record)
         if switches.on(tx):
@@ -237,8 +251,11 @@ class Desk(Approvals):
         call = call_of(action)
         return (False, None) if tx.was_cleared(who.id, call) else (True, call)
 
-    def _held(self, tx: Tx, record: Record) -> Record:
-        """A new action that waits for a person: unless one has just refused the same, or too many do."""
+    def _held(self, tx: Tx, record: Record, verdict: Verdict) -> Record:
+        """A new action that waits for a person.
+
+        Unless one has just refused the same, or a break-glass is open for it, or too many wait.
+        """
         if (denied := self._just_denied(tx, record)) is not None:
             since = (record.created_at - (denied.decided_at or 0)) // SECOND
             reason = f"The same was refused {since} s ago{f': {denied.reason}' if denied.reason else ''}"
@@ -253,6 +270,8 @@ class Desk(Approvals):
                 DENIED_BEFORE,
                 MEMORY,
             )
+        if (glass := breakglass.clearing(tx, record, verdict, self.now())) is not None:
+            return self._unlocked(tx, record, glass)
         if tx.pending_of(record.requester) > self.max_pending:
             self.sweep(tx)  # some of them may be overdue
             if tx.pending_of(record.requester) > self.max_pending:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import click
 
 from clearance._version import __version__
-from clearance.cli import auditing, deciding, guarding, heads, keeping, keys, policies, receipting, serving, stopping
+from clearance.cli import (
+    auditing,
+    breaking,
+    deciding,
+    guarding,
+    heads,
+    keeping,
+    keys,
+    policies,
+    receipting,
+    serving,
+    stopping,
+)
 from clearance.cli.common import ENV_FILE, client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
@@ -25,6 +37,7 @@ COMMANDS = (
     deciding.revoke,
     deciding.resolve,
     stopping.kill,
+    breaking.break_glass,
     guarding.guards,
     serving.serve_center,
     keys.keys,

@@ -1,4 +1,4 @@
-"""The server's half of what administrators send: keys and the kill switch.
+"""The server's half of what administrators send: keys, the kill switch and break-glass.
 
 Unlike elsewhere a field that is not known refuses the whole body: one that is skipped could be the one that narrows
 a key, or what a kill switch stops.
@@ -6,7 +6,7 @@ a key, or what a kill switch stops.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -36,3 +36,14 @@ class SwitchBody(TypedDict):
     reason: Annotated[str, Field(max_length=2_000)]
     agent: Annotated[ShortText | None, Field(default=None)]
     tool: Annotated[ShortText | None, Field(default=None)]
+
+
+@with_config(_STRICT)
+class BreakGlassBody(TypedDict):
+    """Open a break-glass; without ``minutes``, for 15, and without a ``key``, for any that asks under that name."""
+
+    agent: ShortText
+    tool: ShortText
+    reason: Annotated[str, Field(max_length=2_000)]
+    minutes: NotRequired[Annotated[int, Field(ge=1, le=60)] | None]
+    key: NotRequired[ShortText | None]

@@ -29,7 +29,7 @@ from clearance.center.faults import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """The last step; a database with a later one was made by a newer Clearance."""
 
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
@@ -145,6 +145,39 @@ policies_in_force: Table = Table(
 )
 """Which of them came in force when; the newest is."""
 
+break_glasses: Table = Table(
+    "break_glasses",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("agent", String(200), nullable=False),
+    Column("tool", String(200), nullable=False),
+    Column("key", String(16), nullable=False),  # "" is any key
+    Column("reason", Text, nullable=False),
+    Column("opened_at", NUMBER, nullable=False),
+    Column("opened_by", String(16), nullable=False),
+    Column("opened_by_name", String(200), nullable=False),
+    Column("opened_by_owner", String(64)),
+    Column("ends_at", NUMBER, nullable=False),
+    Column("closed_at", NUMBER),
+    Column("closed_by", String(16)),
+    Column("closed_by_name", String(200)),
+    sqlite_autoincrement=True,
+)
+
+IS_OPEN = break_glasses.c.closed_at.is_(None)
+
+open_break_glasses: Index = Index(
+    "open_break_glasses", break_glasses.c.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN
+)
+
+break_glass_uses: Table = Table(
+    "break_glass_uses",
+    metadata,
+    Column("break_glass", NUMBER, primary_key=True, autoincrement=False),
+    Column("action_id", NUMBER, primary_key=True, autoincrement=False),
+)
+"""Which actions were cleared by which of them."""
+
 own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
 
 # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
@@ -229,6 +262,12 @@ def _sixth(connection: Connection) -> None:
     cleared_calls.create(connection, checkfirst=True)
 
 
+def _with_break_glass(connection: Connection) -> None:
+    """Break-glass; in a new database step 1 made room."""
+    break_glasses.create(connection, checkfirst=True)
+    break_glass_uses.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
@@ -236,7 +275,10 @@ def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
             connection.execute(text(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth}
+STEPS: dict[int, Callable[[Connection], None]] = {
+    **{1: _first, 2: _second, 3: _third, 4: _fourth, 5: _fifth, 6: _sixth},
+    7: _with_break_glass,
+}
 
 
 def bring_forward(connection: Connection, where: str, use: Use) -> None:
