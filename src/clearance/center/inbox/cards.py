@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from clearance.center import agreement
+from clearance.center import agreement, breakglass
 from clearance.center.approvals import BULK_LEVELS
 from clearance.center.edits import as_typed
 from clearance.center.inbox.display import spelled
@@ -224,7 +224,16 @@ class Card:
             return f"policy rule {name.removeprefix('policy:').rpartition('@')[0]}"
         if self.record.reason_code == REASON_CODE:
             return f"the kill switch of {name.removeprefix('kill-switch:')}"
+        if name.startswith(breakglass.author("")):
+            name = name.removeprefix(breakglass.author(""))
+            is_taken_back = self.record.status is Status.REVOKED
+            return f"{name}, who closed the break-glass" if is_taken_back else f"the break-glass of {name}"
         return name
+
+    @property
+    def is_emergency(self) -> bool:
+        """Was it cleared by a break-glass, so that nobody has looked at it?"""
+        return self.record.break_glass is not None
 
     @property
     def verdict(self) -> str:
@@ -256,10 +265,7 @@ class Card:
                 return _CAME_OF_IT[status]
 
     def _moment(self, microseconds: int) -> Moment:
-        exact = datetime.fromtimestamp(microseconds // SECOND, UTC)
-        seconds = abs(self.now - microseconds) / SECOND
-        words = span(seconds) if seconds >= JUST_NOW or microseconds > self.now else ""
-        return Moment(microseconds // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
+        return moment(microseconds, self.now)
 
 
 _OTHER_WORDS = {
@@ -294,6 +300,14 @@ _CAME_OF_IT = {
     Status.STALE: "outdated by a new policy; did not run",
     Status.UNKNOWN: "may have run; nobody reported back",
 }
+
+
+def moment(at: int, now: int) -> Moment:
+    """A time as it looks at another; both in microseconds since 1970."""
+    exact = datetime.fromtimestamp(at // SECOND, UTC)
+    seconds = abs(now - at) / SECOND
+    words = span(seconds) if seconds >= JUST_NOW or at > now else ""
+    return Moment(at // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def span(seconds: float) -> str:

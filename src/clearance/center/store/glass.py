@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from clearance import lifecycle
 from clearance.center.emergencies import BreakGlass, Uses
@@ -88,7 +88,7 @@ _OPEN = Prepared(
     .order_by(tables.break_glasses.c.id.desc())
 )
 _USE = Prepared(tables.break_glass_uses.insert())
-_RAN = tables.actions.c.status.in_([status.value for status in lifecycle.CLAIMED])
+_RAN = or_(*(tables.actions.c.status == status.value for status in sorted(lifecycle.CLAIMED)))
 _USES = Prepared(
     select(func.count().label("cleared"), func.count().filter(_RAN).label("ran"))
     .select_from(tables.break_glass_uses)
