@@ -26,6 +26,8 @@ def turned_back(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as raw:
         raw.execute("DROP TABLE audit_nodes")
         raw.execute("DROP TABLE kill_switches")
+        raw.execute("DROP TABLE break_glasses")
+        raw.execute("DROP TABLE break_glass_uses")
         raw.execute("DROP TABLE policies")
         raw.execute("DROP TABLE policies_in_force")
         raw.execute("DROP INDEX actions_by_requester_and_status")

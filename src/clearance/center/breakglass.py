@@ -150,8 +150,8 @@ def ending(glass: BreakGlass) -> str:
 def _check(agent: str, tool: str, reason: str, minutes: int) -> None:
     if not reason:
         raise Invalid("Say why: reason is empty")
-    if len(reason) > LONGEST_REASON:
-        raise Invalid(f"The reason is longer than {LONGEST_REASON:,} characters")
+    if len(reason) > LONGEST_REASON or "\0" in reason:
+        raise Invalid(f"A reason has up to {LONGEST_REASON:,} characters, and no NUL")
     for name in (agent, tool):
         if not 0 < len(name) <= LONGEST_NAME or any(map(is_spelled, name)):
             raise Invalid(
@@ -164,7 +164,7 @@ def _check(agent: str, tool: str, reason: str, minutes: int) -> None:
 
 
 def _check_key(tx: Tx, who: Principal, key: str, now: int) -> None:
-    record = tx.key(key)
+    record = tx.key(key) if key.isascii() and key.isalnum() else None
     if record is None or record.standing(now) != "active":
         raise Invalid("key is the id of a key that is in use; leave it out for any key of the agent")
     if who.id == key or (who.owner is not None and who.owner == record.owner):

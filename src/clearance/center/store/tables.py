@@ -161,13 +161,8 @@ break_glasses: Table = Table(
     Column("closed_at", NUMBER),
     Column("closed_by", String(16)),
     Column("closed_by_name", String(200)),
+    Index("break_glasses_by_end", "closed_at", "id"),
     sqlite_autoincrement=True,
-)
-
-IS_OPEN = break_glasses.c.closed_at.is_(None)
-
-open_break_glasses: Index = Index(
-    "open_break_glasses", break_glasses.c.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN
 )
 
 break_glass_uses: Table = Table(
