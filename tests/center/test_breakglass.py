@@ -25,9 +25,11 @@ from clearance.center.moves import SECOND
 from clearance.center.policy import parse
 from clearance.center.records import Principal, Record, Role
 from clearance.center.trail import verify
+from clearance.lifecycle import Event
 from clearance.models import Action, Status
 
 MINUTE = 60.0
+OTHER_CHIEF = replace(DAVE, id="chief-2")
 
 
 def open_one(office: Office, who: Principal = DAVE, **said: Any) -> BreakGlass:
@@ -430,6 +432,55 @@ def test_open_pages_are_told_of_its_opening_and_its_end(office: Office) -> None:
     close(office, glass)
 
     assert told == [{0}, {0}]
+
+
+# What the trail must tell
+
+
+def forged(office: Office, **changes: Any) -> str | None:
+    """What is wrong with a trail in which somebody let an action through by a break-glass that did not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(breakglass, "clearing", lambda *_: None)
+        record = office.submit(an_action(**changes.pop("action", {})))
+    number, changes = changes.pop("number", 1), {"latest": office.clock() + SECOND, **changes}
+    office.do(
+        lambda tx: office.desk._decided(
+            tx, record, Event.APPROVE, "break-glass:x", "x", "", "break_glass", "x", break_glass=number, **changes
+        )
+    )
+    return verify(office).problem
+
+
+def test_an_approval_by_one_that_was_open_for_it_is_in_order(office: Office) -> None:
+    open_one(office)
+
+    assert forged(office) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"number": 9}, {"action": {"agent_id": "other-bot"}}, {"action": {"tool_name": "paypal"}}, {"latest": 2**60}],
+    ids=str,
+)
+def test_an_approval_by_one_that_was_not_open_for_it_is_found(office: Office, changes: dict[str, Any]) -> None:
+    open_one(office, OTHER_CHIEF, minutes=1)
+
+    problem = forged(office, **changes)
+
+    assert problem is not None
+    assert "tells of a break-glass what cannot have been" in problem
+
+
+def test_an_approval_by_one_that_was_over_is_found(office: Office) -> None:
+    close(office, open_one(office))
+
+    assert "what cannot have been" in str(forged(office))
+
+
+def test_an_approval_by_the_requesters_own_is_found(office: Office) -> None:
+    open_one(office, replace(DAVE, id=AGENT.id))
+
+    assert "what cannot have been" in str(forged(office))
 
 
 # A law over whatever happens

@@ -37,7 +37,7 @@ MINUTE = 60_000_000
 LEAST_LEFT = 1_000_000
 """Microseconds that it must still be open to clear anything: what it clears must be claimed before it ends."""
 CLOCK = "clock"
-_OPENED, _CLOSED, _ENDED = "break_glass.open", "break_glass.closed", "break_glass.ended"
+OPENED, CLOSED, ENDED = "break_glass.open", "break_glass.closed", "break_glass.ended"
 
 
 def open_one(
@@ -68,7 +68,7 @@ def open_one(
         ends_at = min(ends_at, own.expires_at)
     glass = BreakGlass(agent, tool, key, reason, now, who.id, who.name, who.owner, ends_at)
     glass = tx.add_break_glass(glass)
-    _tell(tx, glass, now, _OPENED, who.id, {"by": who.name, "owner": who.owner, "reason": reason, "ends_at": ends_at})
+    _tell(tx, glass, now, OPENED, who.id, {"by": who.name, "owner": who.owner, "reason": reason, "ends_at": ends_at})
     tx.warn(plain(f"Break-glass {glass.id} opened by {who.name} for {scope(glass)}, {minutes} min: {reason}"))
     return glass
 
@@ -89,21 +89,21 @@ def close(tx: Tx, who: Principal, now: int, number: int, reason: str = "") -> Br
         raise NotFound(f"There is no break-glass {number}")
     if glass.closed_at is not None:
         raise Conflict(f"Break-glass {number} is over already: {ending(glass)}")
-    return _end(tx, glass, now, now, _CLOSED, (who.id, who.name), reason.strip())
+    return _end(tx, glass, now, now, CLOSED, (who.id, who.name), reason.strip())
 
 
 def close_all(tx: Tx, now: int, actor: str, reason: str, *, opened_by: str | None = None) -> None:
     """Close every one that is open, or every one that this principal opened."""
     for glass in tx.open_break_glasses():
         if glass.is_open(now) and opened_by in (None, glass.opened_by):
-            _end(tx, glass, now, now, _CLOSED, (actor, actor), reason)
+            _end(tx, glass, now, now, CLOSED, (actor, actor), reason)
 
 
 def end_overdue(tx: Tx, now: int) -> None:
     """Write down the end of those whose time is up. They clear nothing from then on, written down or not."""
     for glass in tx.open_break_glasses():
         if not glass.is_open(now):
-            _end(tx, glass, glass.ends_at, now, _ENDED, (CLOCK, CLOCK))
+            _end(tx, glass, glass.ends_at, now, ENDED, (CLOCK, CLOCK))
 
 
 def clearing(tx: Tx, record: Record, verdict: Verdict, now: int) -> BreakGlass | None:
