@@ -637,7 +637,7 @@ def test_a_break_glass_appears_on_an_open_page_is_announced_and_is_closed_by_its
     expect(banner.locator("time")).to_have_text(re.compile(r"^1[45] min left$"))
     expect(desktop.page).to_have_title("BREAK-GLASS OPEN (1) Clearance")
     expect(desktop.page.get_by_role("status")).to_have_text(
-        "Break-glass opened by dave: agent billing-bot with tool stripe"
+        "Break-glass opened. Nobody is asked about agent billing-bot with tool stripe."
     )
     desktop.card(waits).locator(".reason").fill("because")
 

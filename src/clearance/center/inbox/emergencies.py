@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from clearance.center import breakglass
 from clearance.center.emergencies import BreakGlass
 from clearance.center.inbox.cards import Moment, moment
-from clearance.center.inbox.display import spelled
 from clearance.center.records import Principal
 from clearance.center.store.base import Tx
 
@@ -25,11 +24,6 @@ class Banner:
     def scope(self) -> str:
         """What it is for."""
         return breakglass.scope(self.glass)
-
-    @property
-    def says(self) -> str:
-        """What is announced when it is opened, as plain text."""
-        return spelled(f"Break-glass opened by {self.glass.opened_by_name}: {self.scope}")
 
     @property
     def until(self) -> Moment:

@@ -93,7 +93,7 @@ function merge(fresh) {
     for (const card of known.values()) close(card, "Decided elsewhere, or over. What came of it stands below.");
   }
   const open = new Set(all(".glass").map((banner) => banner.dataset.id));
-  const opened = all(".glass", fresh).filter((banner) => !open.has(banner.dataset.id)).map((banner) => banner.dataset.says);
+  const opened = all(".glass", fresh).filter((banner) => !open.has(banner.dataset.id));
   for (const part of ["stopped", "glass", "count", "levels", "bulk", "recent", "policy"]) {
     const old = find(`#${part}`), now = find(`#${part}`, fresh);
     if (!isBusy(old) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
@@ -101,7 +101,7 @@ function merge(fresh) {
   find("#empty").hidden = cards().length > 0;
   inbox.dataset.count = fresh.dataset.count;
   document.title = fresh.dataset.title;
-  if (opened.length) return say(opened.join(". ")); // louder than what comes in with it
+  if (opened.length) return say(`Break-glass opened. ${opened.map((banner) => find("p", banner).textContent).join(" ")}`);
   if (arrived.length === 1) say(`New request: ${arrived[0]}`);
   if (arrived.length > 1) say(`${arrived.length} new requests`);
 }
