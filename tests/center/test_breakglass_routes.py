@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from tests.servers import Api, Running, claiming
 
+from clearance import AuthorizationUnavailable, requires_authorization
 from clearance import agent as as_agent
-from clearance import requires_authorization
 from clearance.center.records import Role
+from clearance.client import Client
+from clearance.settings import Settings
 
 PATH = "/api/v1/break-glass"
 SAID: dict[str, Any] = {"agent": "billing-bot", "tool": "stripe", "reason": "the queue is stuck"}
@@ -73,6 +75,19 @@ def test_a_guarded_call_runs_at_once_while_it_is_open(running: Running, chief: A
 
     assert ran == ["ch_1"]
     assert chief.get(PATH).json()[0]["ran"] == 1
+
+
+def test_a_program_opens_lists_and_closes_one(running: Running, chief: Api) -> None:
+    key = running.center.create_key(Role.SUPER_ADMIN, "dave")
+    with Client(Settings(key, running.url)) as client:
+        glass = client.open_break_glass("billing-bot", "stripe", "stuck", minutes=1)
+        assert client.break_glasses() == [glass]
+        assert client.close_break_glass(glass["id"], "fixed")["open"] is False
+    with (
+        Client(Settings(running.user_key, running.url)) as client,
+        pytest.raises(AuthorizationUnavailable, match="auditor"),
+    ):
+        client.break_glasses()
 
 
 @pytest.mark.parametrize(
