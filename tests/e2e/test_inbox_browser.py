@@ -669,6 +669,20 @@ def test_a_break_glass_that_was_closed_elsewhere_leaves_an_open_page(running: Ru
     expect(desktop.page).to_have_title("Clearance")
 
 
+def test_another_break_glass_appears_while_the_button_of_the_first_has_the_focus(
+    running: Running, desktop: Desktop
+) -> None:
+    first = an_open_glass(running)
+    desktop.sign_in()
+    button = desktop.page.locator(f".glass[data-id='{first.id}']").get_by_role("button", name="Close it now")
+    button.focus()
+
+    an_open_glass(running, tool="paypal")
+
+    expect(desktop.page.locator(".glass")).to_have_count(2)
+    expect(button).to_be_focused()
+
+
 def test_a_break_glass_fits_a_narrow_page_and_the_page_of_a_request(running: Running, desktop: Desktop) -> None:
     record = ask(running, tool_name="paypal")
     an_open_glass(running, reason="w" * 500, agent="a" * 200, tool="t" * 200)

@@ -92,12 +92,14 @@ function merge(fresh) {
   if (find("[aria-busy=true]") === null) { // else some of them may be this approver's own decision
     for (const card of known.values()) close(card, "Decided elsewhere, or over. What came of it stands below.");
   }
+  const closing = document.activeElement.closest(".glass")?.dataset.id;
   const open = new Set(all(".glass").map((banner) => banner.dataset.id));
   const opened = all(".glass", fresh).filter((banner) => !open.has(banner.dataset.id));
   for (const part of ["stopped", "glass", "count", "levels", "bulk", "recent", "policy"]) {
     const old = find(`#${part}`), now = find(`#${part}`, fresh);
-    if (!isBusy(old) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
+    if ((part === "glass" || !isBusy(old)) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
   }
+  if (closing) find(`.glass[data-id="${closing}"] button`)?.focus(); // what is open is told even to whoever is about to close one
   find("#empty").hidden = cards().length > 0;
   inbox.dataset.count = fresh.dataset.count;
   document.title = fresh.dataset.title;
