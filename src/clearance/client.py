@@ -96,6 +96,28 @@ class Client:
         only = {name: value for name, value in (("agent", agent), ("tool", tool)) if value is not None}
         return self._object("POST", "/api/v1/kill-switch", {"on": on, "reason": reason, **only})
 
+    def break_glasses(self) -> list[dict[str, Any]]:
+        """Every break-glass, newest first, with what was done under it. Needs a key that may see all."""
+        found = self._call("GET", "/api/v1/break-glass")
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise _nonsense("it is no list of break-glasses")
+        return cast("list[dict[str, Any]]", found)
+
+    def open_break_glass(
+        self, agent: str, tool: str, reason: str, *, minutes: int | None = None, key: str | None = None
+    ) -> dict[str, Any]:
+        """Have what the policy would ask people about cleared at once, for one agent with one tool.
+
+        Needs a super_admin key. It ends by itself, after 15 minutes if ``minutes`` are not given. With ``key``, the id
+        of a key, it is for that one alone; otherwise for any that asks under the agent's name.
+        """
+        only = {name: value for name, value in (("minutes", minutes), ("key", key)) if value is not None}
+        return self._object("POST", "/api/v1/break-glass", {"agent": agent, "tool": tool, "reason": reason, **only})
+
+    def close_break_glass(self, number: int, reason: str = "") -> dict[str, Any]:
+        """Close a break-glass before its time; what it cleared and nobody has claimed is void."""
+        return self._object("POST", f"/api/v1/break-glass/{int(number)}/close", {"reason": reason})
+
     def policy(self, version: str | None = None) -> dict[str, Any]:
         """The policy in force, or the one of that ``version``, with its ``text``. Needs a key that may see all."""
         query = f"?version={quote(version, safe='')}" if version is not None else ""

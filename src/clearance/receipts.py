@@ -49,7 +49,10 @@ def statement(entry: Mapping[str, Any]) -> dict[str, Json]:
             "decider": entry["actor"],
             "decided_at": (_EPOCH + timedelta(microseconds=at)).isoformat(),
         }
-        for name in ("decided_by", "reason", "reason_code", "channel", "digest", "policy", "edits", "standing"):
+        for name in (
+            *("decided_by", "reason", "reason_code", "channel", "digest", "policy", "edits"),
+            *("standing", "break_glass"),
+        ):
             if name in details:
                 told[name] = details[name]
     except (KeyError, TypeError, OverflowError):

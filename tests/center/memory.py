@@ -9,8 +9,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
+from clearance import lifecycle
 from clearance.center import audit
 from clearance.center.audit import Link
+from clearance.center.emergencies import BreakGlass, Count
 from clearance.center.faults import Conflict
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.center.standing.approval import StandingApproval
@@ -74,6 +76,9 @@ class MemoryTx:
         self._about: dict[int, list[Link]] = defaultdict(list)
         self._keys: dict[str, KeyRecord] = {}
         self._switches: dict[tuple[str, str], KillSwitch] = {}
+        self._glasses: dict[int, BreakGlass] = {}
+        self._glass_uses: dict[tuple[int, int], bool] = {}
+        self.warnings: list[str] = []
         self._sign_ins: dict[str, tuple[Principal, int]] = {}
         self._sessions: dict[str, Session] = {}
         self._policies: dict[str, KeptPolicy] = {}
@@ -259,6 +264,41 @@ class MemoryTx:
 
     def drop_switch(self, switch: KillSwitch) -> None:
         self._put(self._switches, (switch.agent, switch.tool), None)
+
+    def add_break_glass(self, glass: BreakGlass) -> BreakGlass:
+        glass = replace(glass, id=len(self._glasses) + 1)
+        self.save_break_glass(glass)
+        return glass
+
+    def break_glass(self, number: int) -> BreakGlass | None:
+        return self._glasses.get(number)
+
+    def open_break_glasses(self) -> list[BreakGlass]:
+        return [glass for glass in self.break_glasses(limit=len(self._glasses)) if glass.closed_at is None]
+
+    def break_glasses(self, *, limit: int, offset: int = 0) -> list[BreakGlass]:
+        return [self._glasses[number] for number in sorted(self._glasses, reverse=True)][offset : offset + limit]
+
+    def save_break_glass(self, glass: BreakGlass) -> None:
+        self._put(self._glasses, glass.id, glass)
+        self.changed.add(0)
+
+    def use_break_glass(self, number: int, action_id: int) -> None:
+        self._put(self._glass_uses, (number, action_id), True)
+
+    def uses_of_break_glass(self, number: int) -> Count:
+        ids = self.cleared_by_break_glass(number, limit=len(self._glass_uses))
+        return Count(len(ids), sum(self.records[each].status in lifecycle.CLAIMED for each in ids))
+
+    def cleared_by_break_glass(
+        self, number: int, *, limit: int, statuses: Collection[Status] | None = None
+    ) -> list[int]:
+        ids = sorted(action_id for glass, action_id in self._glass_uses if glass == number)
+        return [each for each in ids if statuses is None or self.records[each].status in statuses][:limit]
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self._undo.append(self.warnings.pop)
 
     def policy_in_force(self) -> InForce | None:
         return self._in_force[-1] if self._in_force else None

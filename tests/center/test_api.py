@@ -36,6 +36,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "claim": {"digest": "the-digest", "nonce": NONCE},
     "outcome": OUTCOME,
     "kill-switch": {"on": True, "reason": "a drill"},
+    "break-glass": {"agent": "no-such-agent", "tool": "no-such-tool", "reason": "a drill"},
     "wait": {"ids": [1]},
 }
 """A body that each POST route reads, by the end of its path."""
@@ -81,6 +82,9 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("DELETE", "/api/keys/{id}/revoke"),
         ("GET", "/api/sdk/kill-switch/status"),
         ("POST", "/api/v1/kill-switch"),
+        ("GET", "/api/v1/break-glass"),
+        ("POST", "/api/v1/break-glass"),
+        ("POST", "/api/v1/break-glass/{id}/close"),
         ("GET", "/api/v1/policy"),
         ("GET", "/api/v1/policy/versions"),
         ("POST", "/api/v1/policy/reload"),

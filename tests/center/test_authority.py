@@ -17,7 +17,7 @@ from tests.center.desks import Clock
 from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, a_submit, running_center
 
-from clearance.center import app, openapi, policy
+from clearance.center import app, breakglass, openapi, policy
 from clearance.center.inbox import pages, standing
 from clearance.center.records import KeyRecord, Principal, Record, Role, Submission
 from clearance.center.refusals import REFUSED
@@ -50,6 +50,7 @@ DECIDE_ALL = row(user=403, admin=200, super_admin=200, auditor=403)
 REVOKE = row(user=(403, 404), admin=200, super_admin=200, auditor=403)
 OWNER = row(user=(200, 404), admin=(200, 403), super_admin=(200, 403), auditor=(200, 403))
 MANAGE = row(user=403, admin=403, super_admin=200, auditor=403)
+CLOSE_GLASS = row(user=403, admin=200, super_admin=200, auditor=403)
 LIST_KEYS = row(user=403, admin=403, super_admin=200, auditor=200)
 
 API: dict[tuple[str, str], Row] = {
@@ -78,6 +79,9 @@ API: dict[tuple[str, str], Row] = {
     ("DELETE", "/api/keys/{id}/revoke"): MANAGE,
     ("GET", "/api/sdk/kill-switch/status"): ANY,
     ("POST", "/api/v1/kill-switch"): MANAGE,
+    ("GET", "/api/v1/break-glass"): READ_ALL,
+    ("POST", "/api/v1/break-glass"): MANAGE,
+    ("POST", "/api/v1/break-glass/{id}/close"): CLOSE_GLASS,
     ("GET", "/api/v1/policy"): READ_ALL,
     ("GET", "/api/v1/policy/versions"): READ_ALL,
     ("POST", "/api/v1/policy/reload"): MANAGE,
@@ -95,6 +99,7 @@ INBOX: dict[tuple[str, str], Row] = {
     ("GET", "/actions/{id}"): INBOX_READ,
     ("GET", "/inbox/list"): INBOX_READ,
     ("GET", "/inbox/events"): INBOX_READ,
+    ("POST", "/inbox/break-glass/{id}/close"): INBOX_CHANGE,
     ("POST", "/inbox/{id}/approve"): INBOX_DECIDE,
     ("POST", "/inbox/{id}/deny"): INBOX_DECIDE,
     ("POST", "/inbox/{id}/revoke"): INBOX_CHANGE,
@@ -124,6 +129,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "generate": {"name": "new", "role": "super_admin"},
     "kill-switch": {"on": True, "tool": "no-such-tool", "reason": "a drill"},
 }
+GLASS: dict[str, Any] = {"agent": "no-such-agent", "tool": "no-such-tool", "reason": "a drill"}
+BODIES["break-glass"] = GLASS
 JUDGE = Principal("judge000", "the judge", Role.SUPER_ADMIN)
 SOMEBODY = Principal("somebody", "somebody else", Role.USER)
 
@@ -223,6 +230,17 @@ def allowed_again(running: Running, record: Record) -> int:
     return running.center.do(lambda tx: desk.make_standing(tx, JUDGE, record.id, reason="as before").id)
 
 
+def a_glass_of(running: Running, who: Principal) -> int:
+    """A break-glass that this principal opened, when they still might; no other is open."""
+    center, chief = running.center, Principal(who.id, who.name, Role.SUPER_ADMIN)
+
+    def make(tx: Any) -> int:
+        breakglass.close_all(tx, center.desk.now(), "local", "the next cell")
+        return breakglass.open_one(tx, chief, center.desk.now(), **{**GLASS, "agent": "another-agent"}).id
+
+    return center.do(make)
+
+
 def everything(running: Running, action_id: int) -> tuple[object, ...]:
     """What a refused caller must not have changed; that it was refused may stand in the trail."""
 
@@ -234,6 +252,7 @@ def everything(running: Running, action_id: int) -> tuple[object, ...]:
             [(key.id, key.revoked_at) for key in keys],
             tx.switches(),
             tx.standing_approvals(),
+            tx.break_glasses(limit=5),
             told,
         )
 
@@ -264,6 +283,8 @@ def test_the_api_answers_everybody_as_the_table_says(
     if "keys" in path:
         other = running.center.create_key(Role.USER, "victim").split("_")[2]
         wanted = caller.who.id if whose == "their own" else other
+    if "break-glass" in path:
+        wanted = a_glass_of(running, asker)
     before = everything(running, record.id)
 
     answer = requests.request(
@@ -298,6 +319,7 @@ def test_the_inbox_answers_everybody_as_the_table_says(
     has_session = kind not in ("no key", "a mistyped key")
     fields = {"form_token": session.form_token, "confirmed": "yes", "token": caller.key or "", "ids": str(record.id)}
     fields |= {"outcome": "failed", "reason": "looked", "uses": "2", "hours": "1"}
+    wanted = a_glass_of(running, asker) if "break-glass" in path else record.id
     before = everything(running, record.id)
 
     with requests.request(

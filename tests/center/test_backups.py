@@ -15,10 +15,10 @@ import pytest
 from tests.center.desks import CAROL, Office
 from tests.center.stores import by_hand
 
-from clearance.center import audit, backups
+from clearance.center import audit, backups, breakglass
 from clearance.center.audit import verify
 from clearance.center.faults import Conflict, DatabaseRefused
-from clearance.center.records import Entry, Role
+from clearance.center.records import Entry, Principal, Role
 from clearance.center.service import Center
 from clearance.center.store import copies, tables
 from clearance.center.store.base import Use
@@ -292,6 +292,22 @@ def test_a_client_that_never_claims_may_have_run_what_it_had_read(tmp_path: Path
     backups.restore(tmp_path / "center.db", str(tmp_path / "restored.db"))
 
     assert records(tmp_path / "restored.db") == {read.id: Status.UNKNOWN, unread.id: Status.REVOKED}
+
+
+def test_a_break_glass_that_may_have_been_closed_since_is_closed(tmp_path: Path) -> None:
+    dave = Principal("admin-2", "dave", Role.SUPER_ADMIN)
+    with closing(Center.open(tmp_path / "center.db")) as center:
+        now = center.desk.now()
+        center.do(lambda tx: breakglass.open_one(tx, dave, now, agent="a", tool="t", reason="stuck"))
+    backups.restore(tmp_path / "center.db", str(tmp_path / "restored.db"))
+
+    with closing(Center.open(tmp_path / "restored.db", use=Use.READ)) as center:
+        (glass,) = center.do(lambda tx: tx.break_glasses(limit=2))
+    assert glass.closed_by == "local"
+    with closing(Center.open(tmp_path / "restored.db")) as center:
+        now = center.desk.now()
+        again = center.do(lambda tx: breakglass.open_one(tx, dave, now, agent="a", tool="t", reason="stuck"))
+    assert again.id == glass.id + copies.ROOM + 1  # the numbers between may have been given since
 
 
 def test_a_number_that_was_given_to_an_action_since_is_not_given_to_another(database: Path, restored: Path) -> None:

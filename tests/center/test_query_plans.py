@@ -12,11 +12,13 @@ from typing import Any, TypeAlias
 
 import pytest
 from sqlalchemy import Connection, event
-from tests.center.desks import AGENT, CAROL, DROP, NONCE, READ, Office
+from tests.center.desks import AGENT, CAROL, DAVE, DROP, NONCE, READ, Office
 from tests.center.stores import driver
+from tests.helpers import an_action
 
-from clearance.center import keys
+from clearance.center import breakglass, keys
 from clearance.center.inbox import pages
+from clearance.center.inbox.emergencies import banners
 from clearance.center.policy import parse
 from clearance.center.records import Role, Submission
 from clearance.center.store import tables
@@ -115,6 +117,28 @@ WORK: dict[str, Callable[[Office, Tx], object]] = {
     "a session": lambda office, tx: tx.session("x", 1),
     "a sign-in": lambda office, tx: tx.take_sign_in("x", 1),
 }
+
+
+GLASS_WORK: dict[str, Callable[[Office, Tx], object]] = {
+    "a submit": lambda office, tx: office.desk.submit(
+        tx, AGENT, Submission(an_action(digest="new"), None, NONCE, claims=True)
+    ),
+    "the timer": lambda office, tx: office.desk.sweep(tx),
+    "a status": lambda office, tx: office.desk.read(tx, AGENT, 6),
+    "the banner": lambda office, tx: banners(tx, CAROL, office.clock()),
+    "a closing": lambda office, tx: office.desk.close_glass(tx, CAROL, 1),
+}
+
+
+@pytest.mark.parametrize("name", GLASS_WORK)
+def test_nor_does_anything_while_a_break_glass_is_open(office: Office, name: str) -> None:
+    office.do(lambda tx: breakglass.open_one(tx, DAVE, office.clock(), agent="billing-bot", tool="stripe", reason="x"))
+    assert office.submit().id == 6
+    office.clock.advance(1)
+
+    for statement in asked(office, lambda tx: GLASS_WORK[name](office, tx)):
+        plan = plan_of(office, statement)
+        assert not [step for step in plan if is_scan(statement, step)], (statement, plan)
 
 
 def stored_digest(tx: Tx, action_id: int) -> str:

@@ -28,6 +28,8 @@ def turned_back(file: Path) -> None:
         raw.execute("DROP TABLE kill_switches")
         raw.execute("DROP TABLE quota_uses")
         raw.execute("DROP TABLE clock_leaps")
+        raw.execute("DROP TABLE break_glasses")
+        raw.execute("DROP TABLE break_glass_uses")
         raw.execute("DROP TABLE policies")
         raw.execute("DROP TABLE policies_in_force")
         raw.execute("DROP TABLE standing_approvals")

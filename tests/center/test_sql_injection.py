@@ -73,6 +73,7 @@ def test_an_id_in_a_path_is_a_number_or_unreadable(chief: Api, text: str) -> Non
         body = {"digest": "d", "nonce": "nonce-one"} if end == "/claim" else {}
         answer = chief.call(method, f"/api/v1/actions/{quote(text, safe='')}{end}", json=body)
         assert answer.status_code in (404, 422)
+    assert chief.call("POST", f"/api/v1/break-glass/{quote(text, safe='')}/close").status_code in (404, 422)
     assert chief.call("DELETE", f"/api/keys/{quote(text, safe='')}/revoke").status_code == 404
 
 
@@ -104,6 +105,18 @@ def test_a_kill_switch_named_so_stops_nothing_else(running: Running, agent: Api,
     assert agent.submit()["status"] == "pending_approval"
     assert agent.submit(agent_id=text)["reason_code"] == "kill_switch"
     assert chief.post("/api/v1/kill-switch", {"on": False, **scope}).status_code == 200
+
+
+@pytest.mark.parametrize("text", [text for text in CORPUS if text.isprintable() and "*" not in text], ids=ascii)
+def test_a_break_glass_named_so_clears_nothing_else(agent: Api, chief: Api, text: str) -> None:
+    opened = chief.post("/api/v1/break-glass", {"agent": text, "tool": text, "reason": text})
+    assert opened.status_code == 200
+
+    told = chief.get("/api/v1/break-glass").json()[0]
+    assert (told["agent"], told["tool"], told["reason"]) == (text.strip(), text.strip(), text.strip())
+    assert agent.submit()["status"] == "pending_approval"
+    assert agent.submit(agent_id=told["agent"], tool_name=told["tool"])["reason_code"] == "break_glass"
+    assert chief.post(f"/api/v1/break-glass/{told['id']}/close").status_code == 200
 
 
 @pytest.mark.parametrize("text", CORPUS, ids=ascii)

@@ -21,6 +21,8 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, in_thread, running_center, until
 
 from clearance import ActionDenied, current_grant, requires_authorization
+from clearance.center import breakglass
+from clearance.center.emergencies import BreakGlass
 from clearance.center.policy import built_in
 from clearance.center.records import Principal, Record, Role, Submission
 from clearance.models import Action, Status
@@ -610,6 +612,112 @@ def test_the_kill_switch_appears_on_an_open_page_and_goes_by_itself(running: Run
 
     running.center.do(lambda tx: desk.turn_switch(tx, chief, on=False, reason="out"))
     expect(stopped).not_to_contain_text("Kill switch")
+
+
+def an_open_glass(running: Running, **changes: Any) -> BreakGlass:
+    """Opened by dave for the refunds of the tests."""
+    chief = whose(running, running.center.create_key(Role.SUPER_ADMIN, "dave"))
+    said = {"agent": "billing-bot", "tool": "stripe", "reason": "the queue is <b>stuck</b>", **changes}
+    return running.center.do(lambda tx: breakglass.open_one(tx, chief, running.center.desk.now(), **said))
+
+
+def test_a_break_glass_appears_on_an_open_page_is_announced_and_is_closed_by_its_button(
+    running: Running, desktop: Desktop
+) -> None:
+    waits = ask(running, tool_name="paypal")
+    desktop.sign_in()
+    banner = desktop.page.locator(".glass")
+    expect(banner).to_have_count(0)
+
+    an_open_glass(running)
+
+    expect(banner).to_contain_text("Break-glass open")
+    expect(banner).to_contain_text("Nobody is asked about agent billing-bot with tool stripe.")
+    expect(banner).to_contain_text("dave opened it: the queue is <b>stuck</b>")
+    expect(banner.locator("time")).to_have_text(re.compile(r"^1[45] min left$"))
+    expect(desktop.page).to_have_title("BREAK-GLASS OPEN (1) Clearance")
+    expect(desktop.page.get_by_role("status")).to_have_text(
+        "Break-glass opened. Nobody is asked about agent billing-bot with tool stripe."
+    )
+    desktop.card(waits).locator(".reason").fill("because")
+
+    cleared = ask(running)
+
+    assert cleared.status is Status.APPROVED
+    first = desktop.page.locator("#recent li.emergency").first
+    expect(first).to_contain_text("Approved by the break-glass of dave")
+    expect(banner).to_contain_text("1 call cleared by it so far")
+    banner.get_by_role("button", name="Close it now").click()
+
+    expect(banner).to_have_count(0)
+    expect(desktop.page).to_have_title("(1) Clearance")
+    expect(first).to_contain_text("Revoked by carol, who closed the break-glass")
+    expect(desktop.card(waits).locator(".reason")).to_have_value("because")
+    assert ask(running).status is Status.PENDING
+
+
+def test_a_break_glass_that_was_closed_elsewhere_leaves_an_open_page(running: Running, desktop: Desktop) -> None:
+    desktop.sign_in()
+    glass = an_open_glass(running)
+    banner = desktop.page.locator(".glass")
+    expect(banner).to_have_count(1)
+
+    carol = whose(running, running.admin_key)
+    running.center.do(lambda tx: running.center.desk.close_glass(tx, carol, glass.id))
+
+    expect(banner).to_have_count(0)
+    expect(desktop.page).to_have_title("Clearance")
+
+
+def test_another_break_glass_appears_while_the_button_of_the_first_has_the_focus(
+    running: Running, desktop: Desktop
+) -> None:
+    first = an_open_glass(running)
+    desktop.sign_in()
+    button = desktop.page.locator(f".glass[data-id='{first.id}']").get_by_role("button", name="Close it now")
+    button.focus()
+
+    an_open_glass(running, tool="paypal")
+
+    expect(desktop.page.locator(".glass")).to_have_count(2)
+    expect(button).to_be_focused()
+
+
+def test_a_break_glass_fits_a_narrow_page_and_the_page_of_a_request(running: Running, desktop: Desktop) -> None:
+    record = ask(running, tool_name="paypal")
+    an_open_glass(running, reason="w" * 500, agent="a" * 200, tool="t" * 200)
+    desktop.page.set_viewport_size({"width": 360, "height": 640})
+    desktop.sign_in()
+    expect(desktop.page.locator(".glass")).to_be_visible()
+    assert desktop.page.evaluate("document.documentElement.scrollWidth") == 360
+
+    desktop.page.goto(f"{running.url}/actions/{record.id}")
+    expect(desktop.page).to_have_title(f"BREAK-GLASS OPEN #{record.id} Clearance")
+    assert desktop.page.evaluate("document.documentElement.scrollWidth") == 360
+    desktop.page.get_by_role("button", name="Close it now").click()
+
+    expect(desktop.page.locator(".glass")).to_have_count(0)
+
+
+def test_without_scripts_a_break_glass_is_closed_by_its_form(engine: Any, running: Running) -> None:
+    an_open_glass(running)
+    token = running.center.sign_in_token(whose(running, running.admin_key))
+    with a_desktop(engine, running, java_script_enabled=False) as desktop:
+        desktop.page.goto(f"{running.url}/sign-in?token={token}")
+        desktop.page.get_by_role("button", name="Open the inbox").click()
+        expect(desktop.page).to_have_title("BREAK-GLASS OPEN Clearance")
+        desktop.page.get_by_role("button", name="Close it now").click()
+        expect(desktop.page.locator(".glass")).to_have_count(0)
+
+
+def test_an_auditor_sees_a_break_glass_and_has_no_button_for_it(running: Running, desktop: Desktop) -> None:
+    an_open_glass(running)
+    desktop.page.goto(f"{running.url}/sign-in")
+    desktop.page.get_by_label("API key").fill(running.center.create_key(Role.AUDITOR, "eve"))
+    desktop.page.get_by_role("button", name="Sign in").click()
+
+    expect(desktop.page.locator(".glass")).to_contain_text("dave opened it")
+    expect(desktop.page.locator(".glass").get_by_role("button")).to_have_count(0)
 
 
 def test_an_auditor_sees_a_request_come_in_and_has_no_button_for_it(running: Running, desktop: Desktop) -> None:

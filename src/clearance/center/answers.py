@@ -152,6 +152,7 @@ class Details(Standing):
     approvals: list[Approval]
     approvals_needed: Number
     escalated: bool
+    break_glass: Number | None
 
 
 @with_config(WHOLE)
@@ -272,6 +273,27 @@ class Stopped(TypedDict):
     activated_at: Time | None
     activated_by: str | None
     switches: NotRequired[list[Switch]]
+
+
+@with_config(WHOLE)
+class BreakGlass(TypedDict):
+    """A break-glass, and what was done under it; ``actions`` are the first that it cleared. A null key is any."""
+
+    id: Number
+    open: bool
+    agent: str
+    tool: str
+    key: str | None
+    reason: str
+    opened_at: Time
+    opened_by: str
+    owner: str | None
+    ends_at: Time
+    closed_at: Time | None
+    closed_by: str | None
+    cleared: Number
+    ran: Number
+    actions: list[Number]
 
 
 @with_config(WHOLE)

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from clearance.center import administration, api, openapi, policy_routes, telling
+from clearance.center import administration, api, breakglass_routes, openapi, policy_routes, telling
 from clearance.center.faults import (
     Conflict,
     DeskError,
@@ -57,6 +57,7 @@ async def described(_request: Request) -> Response:
 API_ROUTES = [
     *api.ROUTES,
     *administration.ROUTES,
+    *breakglass_routes.ROUTES,
     *policy_routes.ROUTES,
     *standing_routes.ROUTES,
     Route(openapi.PATH, described, methods=["GET"]),

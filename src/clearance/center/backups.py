@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-from clearance.center import trail
+from clearance.center import breakglass, trail
 from clearance.center.audit import Report
 from clearance.center.faults import DatabaseRefused
 from clearance.center.records import Entry, Record
@@ -20,6 +20,7 @@ from clearance.center.store.base import Tx
 T = TypeVar("T")
 _AT_ONCE = 500
 _REASON = "Restored from a backup: whether this approval was used since is not known"
+_CLOSING = "Restored from a backup: whether it was closed since is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def _reopened(file: Path, part: Path, report: Report) -> int:
 
         def note(tx: Tx) -> int:
             revoked = center.desk.revoke_unclaimed(tx, "local", _REASON)
+            breakglass.close_all(tx, center.desk.now(), "local", _CLOSING)
             details: dict[str, object] = {"entries": report.entries, "head": report.head, "revoked": revoked}
             tx.append(Entry(center.desk.now(), "center.restored", "local", details=details))
             return revoked

@@ -10,8 +10,9 @@ from dataclasses import replace
 from itertools import islice
 
 from clearance import lifecycle
-from clearance.center import intake, quotas, switches
+from clearance.center import breakglass, intake, quotas, switches
 from clearance.center.approvals import LONGEST_REASON
+from clearance.center.emergencies import BreakGlass
 from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.moves import SECOND
 from clearance.center.policy import Asked, Effect, Policy, Verdict
@@ -199,8 +200,20 @@ class Desk(StandingApprovals):
         remember = round(LONGEST_RUN_WITHIN * SECOND)
         return switches.turn(tx, who, self.now(), on=on, agent=agent, tool=tool, reason=reason, remember=remember)
 
+    def close_glass(self, tx: Tx, who: Principal, number: int, reason: str = "") -> BreakGlass:
+        """Close a break-glass; see `breakglass.close`.
+
+        Some of what it cleared is taken back at once, the rest when anybody looks at it, or claims it.
+        """
+        glass = breakglass.close(tx, who, self.now(), number, reason)
+        unclaimed = tx.cleared_by_break_glass(number, statuses=[Status.APPROVED], limit=HALTED_AT_ONCE)
+        for record in filter(None, map(tx.action, unclaimed)):
+            self._settled(tx, record)
+        return glass
+
     def sweep(self, tx: Tx) -> int | None:
-        """Do what time has done to every overdue action; returns when the next one is due."""
+        """Do what time has done to every overdue action, and to break-glass; returns when the next action is due."""
+        breakglass.end_overdue(tx, self.now())
         self._close_overdue(tx)
         leaps = Leaps(self.leapt(), self.now())
         quotas.tidy(tx, [limit.within for limit in self.policy.limits], self.paced(), leaps)
@@ -266,7 +279,9 @@ class Desk(StandingApprovals):
         return (False, None) if tx.was_cleared(who.id, call) else (True, call)
 
     def _held(self, tx: Tx, record: Record, verdict: Verdict) -> Record:
-        """A new action that waits for a person: unless one has just refused the same, or allowed it in advance.
+        """A new action that waits for a person.
+
+        Unless one has just refused the same, a break-glass is open for it, or somebody has allowed it in advance.
 
         Raises:
             TooMany: too many wait already.
@@ -285,6 +300,8 @@ class Desk(StandingApprovals):
                 DENIED_BEFORE,
                 MEMORY,
             )
+        if (glass := breakglass.clearing(tx, record, verdict, self.now())) is not None:
+            return self._unlocked(tx, record, glass)
         if (record := self._stood_in(tx, record, verdict)).status is Status.APPROVED:
             return record
         if tx.pending_of(record.requester) > self.max_pending:

@@ -14,6 +14,7 @@ import secrets
 import zlib
 from dataclasses import replace
 
+from clearance.center import breakglass
 from clearance.center.faults import Forbidden, Invalid, NotAuthenticated, NotFound
 from clearance.center.moves import SECOND
 from clearance.center.records import Entry, KeyRecord, Principal, Role
@@ -82,7 +83,7 @@ def create_for(
 
 
 def revoke(tx: Tx, key_id: str, now: int, actor: str) -> KeyRecord:
-    """End a key for good, with every session and sign-in link of it. Again is fine.
+    """End a key for good, with every session, sign-in link and break-glass of it. Again is fine.
 
     Raises:
         NotFound: there is no such key.
@@ -95,6 +96,7 @@ def revoke(tx: Tx, key_id: str, now: int, actor: str) -> KeyRecord:
     record = replace(record, revoked_at=now)
     tx.save_key(record)
     tx.end_sessions_of(key_id)
+    breakglass.close_all(tx, now, actor, "The key that opened it was revoked", opened_by=key_id)
     tx.append(Entry(now, "key.revoked", actor, details={"key": key_id, "name": record.name}))
     return record
 

@@ -11,7 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from clearance import lifecycle
-from clearance.center import quotas, switches
+from clearance.center import breakglass, quotas, switches
+from clearance.center.emergencies import BreakGlass
 from clearance.center.faults import Conflict, DeskError, Forbidden, NotFound
 from clearance.center.policy import Policy
 from clearance.center.records import Entry, KillSwitch, Principal, Record
@@ -69,6 +70,8 @@ class Moves:
             # Before its time is looked at: one that was stopped in time has not lapsed, however late anybody looks.
             case Status.APPROVED if (switch := switches.stopping(tx, record)) is not None:
                 return self._halted(tx, record, switch)
+            case Status.APPROVED if (glass := breakglass.that_took_back(tx, record)) is not None:
+                return self._voided(tx, record, glass)
             case Status.APPROVED if record.run_by is not None and now >= record.run_by:
                 # Who never claims and had read the approval may have run it; nobody can say that it did not.
                 event = Event.LOSE if record.approval_read and not record.claims else Event.LAPSE
@@ -100,10 +103,14 @@ class Moves:
         reason: str,
         code: str,
         channel: str,
+        *,
+        latest: int | None = None,
         **more: Any,
     ) -> Record:
+        """A decision. An approval is good until ``latest`` at most."""
         now = self.now()
-        run_by = now + round(record.approval_lasts * SECOND) if event is Event.APPROVE else None
+        lasts_until = now + round(record.approval_lasts * SECOND)
+        run_by = min(lasts_until, latest or lasts_until) if event is Event.APPROVE else None
         return self._move(
             tx,
             record,
@@ -130,6 +137,20 @@ class Moves:
         if record.status is Status.PENDING:
             return self._decided(tx, record, Event.DENY, actor, name, reason, code, code)
         return self._revoked(tx, record, actor, name, reason, code, code)
+
+    def _unlocked(self, tx: Tx, record: Record, glass: BreakGlass) -> Record:
+        """What a break-glass does to a request that just came in; the approval ends with it."""
+        actor, name = breakglass.author(glass.opened_by), breakglass.author(glass.opened_by_name)
+        reason, code, channel = f"Break-glass: {glass.reason}", breakglass.REASON_CODE, breakglass.CHANNEL
+        breakglass.note_use(tx, glass, record)
+        more = {"latest": glass.ends_at, "break_glass": glass.id}
+        return self._decided(tx, record, Event.APPROVE, actor, name, reason, code, channel, **more)
+
+    def _voided(self, tx: Tx, record: Record, glass: BreakGlass) -> Record:
+        """An approval of a break-glass that was closed before anybody claimed it."""
+        actor, name = breakglass.author(glass.closed_by or ""), breakglass.author(glass.closed_by_name or "")
+        reason = "The break-glass that cleared it was closed"
+        return self._revoked(tx, record, actor, name, reason, breakglass.CLOSED_CODE, breakglass.CHANNEL)
 
     def _revoked(self, tx: Tx, record: Record, actor: str, name: str, reason: str, code: str, channel: str) -> Record:
         # Who never claims and had read the approval may have run it; nobody can say that it did not.
@@ -182,7 +203,10 @@ class Moves:
 
 
 _AUDITED = frozenset(
-    {"decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until", "edited_digest", "standing"}
+    {
+        *("decided_by", "reason", "reason_code", "channel", "nonce", "run_by", "run_until", "edited_digest"),
+        *("break_glass", "standing"),
+    }
 )
 _BINDING = frozenset({Event.VOTE, Event.APPROVE, Event.DENY, Event.CLAIM})
 """Events whose entries say which call they are about, and under which policy it was asked."""

@@ -42,6 +42,7 @@ def _count(most: int) -> dict[str, Json]:
 
 PARAMETERS: Mapping[str, dict[str, Json]] = {
     "action": {"name": "id", "in": "path", "required": True, "schema": _count(_LONGEST_ID)},
+    "number": {"name": "id", "in": "path", "required": True, "schema": _count(_LONGEST_ID)},
     "key": {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}},
     "limit": _query("limit", _count(10**9 - 1)),
     "offset": _query("offset", _count(10**9 - 1)),
@@ -132,6 +133,22 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("POST", "/api/v1/kill-switch"): Operation(
         "Stop everything, one agent or one tool", answers.Switch, administering.SwitchBody, refusals=(403, 409)
+    ),
+    ("GET", "/api/v1/break-glass"): Operation(
+        "Every break-glass, newest first", list[answers.BreakGlass], parameters=("limit", "offset"), refusals=(403,)
+    ),
+    ("POST", "/api/v1/break-glass"): Operation(
+        "Clear one agent's calls of one tool for some minutes",
+        answers.BreakGlass,
+        administering.BreakGlassBody,
+        refusals=(403, 409),
+    ),
+    ("POST", "/api/v1/break-glass/{id}/close"): Operation(
+        "Close one before its time",
+        answers.BreakGlass,
+        answering.ReasonBody,
+        ("number",),
+        refusals=(403, 404, 409),
     ),
     ("GET", "/api/v1/policy"): Operation(
         "The policy in force, or one that was", answers.Policy, parameters=("version",), refusals=(403, 404)

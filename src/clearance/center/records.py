@@ -18,7 +18,7 @@ class Role(StrEnum):
     """What a key may do.
 
     ``user``: ask, and see its own. ``admin``: see all, and decide. ``super_admin``: also make and revoke keys, use the
-    kill switch, and reload the policy. ``auditor``: see all and the keys, ask and change nothing.
+    kill switch, open a break-glass, and reload the policy. ``auditor``: see all and the keys, ask and change nothing.
     """
 
     USER = "user"
@@ -63,7 +63,7 @@ class Principal:
 
     @property
     def may_manage(self) -> bool:
-        """May this principal make and revoke keys, use the kill switch, and reload the policy?"""
+        """May this principal make and revoke keys, use the kill switch, open a break-glass, and reload the policy?"""
         return self.role in MANAGERS
 
     @property
@@ -228,6 +228,8 @@ class Record:
 
     standing: Mapping[str, Json] | None = None
     """Which standing approval answered (``id``), whose it is (``maker``, ``by``), and which ``use`` ``of`` how many."""
+    break_glass: int | None = None
+    """The number of the break-glass that cleared it."""
 
     def is_like(self, other: Record) -> bool:
         """Is it the same call of the same requester?

@@ -98,6 +98,7 @@ def details(record: Record) -> dict[str, Json]:
         ],
         "approvals_needed": agreement.needed(record),
         "escalated": record.escalated_at is not None,
+        "break_glass": record.break_glass,
         "nonce": None,
     }
 

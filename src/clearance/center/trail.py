@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from clearance import lifecycle
 from clearance.center import audit
 from clearance.center.audit import DAMAGED, Link, Report
+from clearance.center.breakglass_trail import BreakGlassTrail
 from clearance.center.faults import StoreUnavailable
 from clearance.center.policy_trail import PolicyTrail
 from clearance.center.records import BY_A_PERSON
@@ -118,9 +119,10 @@ def verify(center: Worker, heads: Iterable[Head] = ()) -> Report:
 
     The Center may go on writing meanwhile.
     """
-    policies, standing = PolicyTrail(), StandingTrail()
-    report = audit.verify(standing.noting(policies.noting(pages(center))), heads, _kept_nodes(center))
-    problem = report.problem or center.do(_problem_of_count) or _problem_of_lives(center)
+    policies, standing, glasses = PolicyTrail(), StandingTrail(), BreakGlassTrail()
+    noted = glasses.noting(standing.noting(policies.noting(pages(center))))
+    report = audit.verify(noted, heads, _kept_nodes(center))
+    problem = report.problem or glasses.problem or center.do(_problem_of_count) or _problem_of_lives(center)
     problem = problem or center.do(lambda tx: policies.problem(tx, report.entries))
     problem = problem or center.do(lambda tx: standing.problem(tx, report.entries))
     return Report(report.entries, report.head, problem)

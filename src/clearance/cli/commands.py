@@ -7,6 +7,7 @@ import click
 from clearance._version import __version__
 from clearance.cli import (
     auditing,
+    breaking,
     deciding,
     guarding,
     heads,
@@ -38,6 +39,7 @@ COMMANDS = (
     deciding.resolve,
     standing.standing,
     stopping.kill,
+    breaking.break_glass,
     guarding.guards,
     serving.serve_center,
     keys.keys,

@@ -1,4 +1,4 @@
-"""The server's half of what administrators send: keys, the kill switch, standing approvals.
+"""The server's half of what administrators send: keys, the kill switch, standing approvals and break-glass.
 
 Unlike elsewhere a field that is not known refuses the whole body: one that is skipped could be the one that narrows
 a key, what a kill switch stops, or what is allowed again.
@@ -48,3 +48,14 @@ class StandingBody(TypedDict):
     expires_in_hours: NotRequired[Annotated[float, Field(gt=0, le=168, allow_inf_nan=False)]]
     match: NotRequired[dict[str, Any]]
     free: NotRequired[list[str]]
+
+
+@with_config(_STRICT)
+class BreakGlassBody(TypedDict):
+    """Open a break-glass; without ``minutes``, for 15, and without a ``key``, for any that asks under that name."""
+
+    agent: ShortText
+    tool: ShortText
+    reason: Annotated[str, Field(max_length=2_000)]
+    minutes: NotRequired[Annotated[int, Field(ge=1, le=60)] | None]
+    key: NotRequired[ShortText | None]

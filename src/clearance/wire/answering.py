@@ -23,6 +23,7 @@ from clearance.wire import strictjson
 from clearance.wire.vocabulary import (
     ACTION_PATH,
     API_VERSION,
+    BREAK_GLASS,
     DECISIONS,
     IDEMPOTENCY_KEY_LENGTH,
     LINKS,
@@ -344,6 +345,7 @@ def submit_body(
     mitre_tactic: str | None,
 ) -> dict[str, Json]:
     """The flat answer to a submit."""
+    is_emergency = decision.reason_code == BREAK_GLASS
     enforced = {Status.APPROVED: "auto_approved", Status.EXECUTING: "auto_approved", Status.PENDING: "pending_approval"}
     return {
         **status_body(decision, exact=exact),
@@ -351,14 +353,14 @@ def submit_body(
         "message": decision.reason or "The action waits for an approver.",
         "policy_decision": enforced.get(decision.status, "denied"),
         "enforcement_decision": enforced.get(decision.status, "denied"),
-        "enforcement_decision_source": "policy",
+        "enforcement_decision_source": BREAK_GLASS if is_emergency else "policy",
         "matched_policies": list(rules),
         "matched_smart_rules": len(rules),
         "policy_violations": list(rules) if decision.status is Status.DENIED else [],
         "conditions": [],
         "correlation_id": correlation_id,
         "processing_time_ms": milliseconds,
-        "alert_triggered": False,
+        "alert_triggered": is_emergency,
         "workflow_id": None,
         # CVSS rates weaknesses of software; there is no true one of a call.
         "cvss_score": None,

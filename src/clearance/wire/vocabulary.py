@@ -15,6 +15,9 @@ WAIT_PATH: Final = "/api/v1/actions/wait"
 LINKS: Final = ("status", "wait", "claim", "outcome", "withdraw")
 """What a level 2 server offers for an action; `wait` is for many of them at once."""
 
+BREAK_GLASS: Final = "break_glass"
+"""The reason code of what was cleared in an emergency, and who is said to have enforced it."""
+
 AUDIT_HEAD: Final = "Clearance-Audit-Head"
 """The header of every answer with the newest head of the audit trail, as ``entries:root``."""
 

@@ -19,6 +19,7 @@ from tests.helpers import an_action
 from tests.servers import PATIENCE, Running, running_center
 
 from clearance.center.approvals import LONGEST_REASON
+from clearance.center.emergencies import BreakGlass
 from clearance.center.inbox import doors, pages
 from clearance.center.inbox.allowed import Allowed
 from clearance.center.policy import Policy, built_in, parse
@@ -148,7 +149,10 @@ def test_the_pages_own_reads_without_a_session_are_refused(stranger: Browser, pa
     assert stranger.get(path, headers={"Accept": "*/*"}).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/inbox/{id}/approve", "/inbox/{id}/deny", "/inbox/approve-all", "/sign-out"])
+@pytest.mark.parametrize(
+    "path",
+    ["/inbox/{id}/approve", "/inbox/{id}/deny", "/inbox/approve-all", "/inbox/break-glass/1/close", "/sign-out"],
+)
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
 def test_a_form_without_a_session_is_refused(shared: Running, stranger: Browser, path: str, accept: str) -> None:
     record = ask(shared)
@@ -296,7 +300,7 @@ def test_a_form_of_another_site_is_refused(
 
 
 @pytest.mark.parametrize("headers", _FOREIGN.values(), ids=_FOREIGN)
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/inbox/approve-all"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/inbox/approve-all", "/inbox/break-glass/1/close"])
 def test_so_are_the_other_forms(shared: Running, visitor: Browser, path: str, headers: dict[str, str]) -> None:
     fields = {"form_token": visitor.token(), "token": shared.admin_key, "ids": "1"}
 
@@ -304,7 +308,10 @@ def test_so_are_the_other_forms(shared: Running, visitor: Browser, path: str, he
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "\u00e9"])
-@pytest.mark.parametrize("path", ["/inbox/{id}/approve", "/inbox/{id}/deny", "/inbox/approve-all", "/sign-out"])
+@pytest.mark.parametrize(
+    "path",
+    ["/inbox/{id}/approve", "/inbox/{id}/deny", "/inbox/approve-all", "/inbox/break-glass/1/close", "/sign-out"],
+)
 def test_a_form_needs_the_sessions_own_token(shared: Running, visitor: Browser, path: str, token: str | None) -> None:
     record = ask(shared)
 
@@ -718,6 +725,7 @@ def test_hostile_text_is_spelled_out_wherever_it_stands(text: str) -> None:
 
     from clearance.center.inbox import rendering
     from clearance.center.inbox.cards import Card
+    from clearance.center.inbox.emergencies import Banner
     from clearance.center.records import Session
 
     action = an_action(
@@ -758,6 +766,7 @@ def test_hostile_text_is_spelled_out_wherever_it_stands(text: str) -> None:
             "trail": [],
             "switches": [KillSwitch(text, text, True, text, 0, "dave", text)],
             "allowed": Allowed(approval, viewer, 0),
+            "banners": [Banner(BreakGlass(text, text, text, text, 0, "dave", text, text, 10**6), viewer, 0, 1)],
         },
     )
 
@@ -803,7 +812,7 @@ def test_the_list_is_the_page_without_what_stands_around_it(running: Running, in
     record = ask(running)
     fragment = inbox.get("/inbox/list").text
 
-    assert fragment.strip().startswith('<section id="inbox" data-count="1">')
+    assert fragment.strip().startswith('<section id="inbox" data-count="1" data-title="(1) Clearance">')
     assert f'data-id="{record.id}" data-version="1"' in fragment
     assert "<html" not in fragment
 

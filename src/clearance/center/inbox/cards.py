@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from clearance.center import agreement
+from clearance.center import agreement, breakglass
 from clearance.center.approvals import BULK_LEVELS
 from clearance.center.edits import as_typed
 from clearance.center.inbox.display import spelled
@@ -241,7 +241,16 @@ class Card:
         if self.record.reason_code == BY_STANDING and self.record.standing is not None:
             use = self.record.standing
             return f"standing approval {use['id']} of {use['by']}, use {use['use']} of {use['of']}"
+        if name.startswith(breakglass.author("")):
+            name = name.removeprefix(breakglass.author(""))
+            is_taken_back = self.record.status is Status.REVOKED
+            return f"{name}, who closed the break-glass" if is_taken_back else f"the break-glass of {name}"
         return name
+
+    @property
+    def is_emergency(self) -> bool:
+        """Was it cleared by a break-glass, so that nobody has looked at it?"""
+        return self.record.break_glass is not None
 
     @property
     def verdict(self) -> str:
@@ -310,12 +319,12 @@ _CAME_OF_IT = {
 }
 
 
-def moment(microseconds: int, now: int) -> Moment:
-    """A point in time, seen from ``now``."""
-    exact = datetime.fromtimestamp(microseconds // SECOND, UTC)
-    seconds = abs(now - microseconds) / SECOND
-    words = span(seconds) if seconds >= JUST_NOW or microseconds > now else ""
-    return Moment(microseconds // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
+def moment(at: int, now: int) -> Moment:
+    """A time as it looks at another; both in microseconds since 1970."""
+    exact = datetime.fromtimestamp(at // SECOND, UTC)
+    seconds = abs(now - at) / SECOND
+    words = span(seconds) if seconds >= JUST_NOW or at > now else ""
+    return Moment(at // 1000, words, f"{exact:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def span(seconds: float) -> str:

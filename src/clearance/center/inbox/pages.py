@@ -17,11 +17,13 @@ from starlette.routing import BaseRoute, Route
 from clearance.center import switches
 from clearance.center.api import action_id, center_of
 from clearance.center.approvals import BULK_LEVELS, LONGEST_REASON
+from clearance.center.breakglass_routes import number_in
 from clearance.center.edits import parsed
 from clearance.center.faults import DeskError, Invalid, NotAuthenticated, StoreUnavailable
 from clearance.center.inbox import doors, rendering, static_files
 from clearance.center.inbox.allowed import MOST_LISTED, Allowed
 from clearance.center.inbox.cards import LEVELS, Card
+from clearance.center.inbox.emergencies import Banner, banners
 from clearance.center.moves import SECOND
 from clearance.center.records import InForce, KillSwitch, Record, Session
 from clearance.center.service import rung_within
@@ -70,9 +72,9 @@ async def action(request: Request) -> Response:
         record = center.desk.read(tx, who, wanted)
         approval = tx.standing_approval(_number(record.standing["id"])) if record.standing is not None else None
         allowed = Allowed(approval, who, now) if approval is not None else None
-        trail, stopped = list(tx.audit_of(wanted)), switches.on(tx)
         card = Card(record, who, now)
-        return {"session": session, "card": card, "trail": trail, "switches": stopped, "allowed": allowed}
+        found = {"session": session, "card": card, "trail": list(tx.audit_of(wanted)), "allowed": allowed}
+        return {**found, "switches": switches.on(tx), "banners": banners(tx, who, now)}
 
     return await _page(request, "action.html", await doors.as_reader(request, read))
 
@@ -112,6 +114,18 @@ async def resolve(request: Request) -> Response:
         doors.check_token(session, form)
         record = center.desk.resolve(tx, session.principal, wanted, status=status, reason=reason)
         return f"Closed: {Card(record, session.principal, center.desk.now()).title}"
+
+    return answered(request, await doors.as_approver(request, close))
+
+
+async def close_glass(request: Request) -> Response:
+    """Close a break-glass before its time."""
+    desk, number, form = center_of(request).desk, number_in(request), await doors.form_of(request)
+
+    def close(tx: Tx, session: Session) -> str:
+        doors.check_token(session, form)
+        desk.close_glass(tx, session.principal, number)
+        return f"Closed: break-glass {number}"
 
     return answered(request, await doors.as_approver(request, close))
 
@@ -275,6 +289,7 @@ class Listed:
     recent: list[Card]
     switches: list[KillSwitch]
     allowed: list[Allowed]
+    banners: list[Banner]
     policy: InForce | None
     used_policy: str
 
@@ -287,6 +302,12 @@ class Listed:
     def count(self) -> str:
         """How many wait; at the limit of the list there may be more."""
         return f"{len(self.waiting)}{'+' * (len(self.waiting) >= MOST_WAITING)}"
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        waiting = f"({self.count}) " * bool(self.waiting)
+        return f"{'BREAK-GLASS OPEN ' * bool(self.banners)}{waiting}Clearance"
 
     @property
     def levels(self) -> list[tuple[str, int, int]]:
@@ -312,10 +333,11 @@ async def _listed(request: Request) -> Mapping[str, object]:
         cards = [Card(record, who, now, alike) for record, alike in _coalesced(waiting)]
         recent, used = newest[:MOST_RECENT], center.desk.policy.version
         allowed = [Allowed(each, who, now) for each in tx.standing_approvals(live_at=now, limit=MOST_LISTED)]
-        return Listed(session, now, cards, recent, switches.on(tx), allowed, tx.policy_in_force(), used)
+        stopped, opened = switches.on(tx), banners(tx, who, now)
+        return Listed(session, now, cards, recent, stopped, allowed, opened, tx.policy_in_force(), used)
 
     listed = await doors.as_reader(request, read)
-    return {"session": listed.session, "listed": listed, "switches": listed.switches}
+    return {"session": listed.session, "listed": listed, "switches": listed.switches, "banners": listed.banners}
 
 
 def _coalesced(waiting: Iterable[Record]) -> list[tuple[Record, int]]:
@@ -347,6 +369,7 @@ ROUTES: list[BaseRoute] = [
     Route("/inbox/list", listing, methods=["GET"]),
     Route("/inbox/events", events, methods=["GET"]),
     Route("/inbox/approve-all", approve_all, methods=["POST"]),
+    Route("/inbox/break-glass/{id}/close", close_glass, methods=["POST"]),
     Route("/inbox/{id}/approve", approve, methods=["POST"]),
     Route("/inbox/{id}/deny", deny, methods=["POST"]),
     Route("/inbox/{id}/revoke", revoke, methods=["POST"]),

@@ -49,6 +49,8 @@ class Verdict:
     editable: tuple[str, ...] | None = None
     message_for_model: str = ""
     unclear: tuple[str, ...] = ()
+    cannot_be_denied: bool = False
+    """None of the rules in ``unclear`` would deny it, whatever they come to."""
 
 
 class PolicyEngine(Protocol):
@@ -177,6 +179,10 @@ class Policy:
         """A person is asked at least; what rules that ask demand must be met even if they may not apply."""
         self.unclear.update(rule.name for rule in unclear)
         unclear = self._in_order(unclear)
+        verdict = self._at_least_asking(asked, matched, unclear)
+        return replace(verdict, cannot_be_denied=all(rule.then is not Effect.DENY for rule in unclear))
+
+    def _at_least_asking(self, asked: Asked, matched: list[Rule], unclear: list[Rule]) -> Verdict:
         names = tuple(rule.name for rule in unclear)
         asking = [rule for rule in (*matched, *unclear) if rule.then is Effect.ASK]
         denying = [rule for rule in matched if rule.then is Effect.DENY]

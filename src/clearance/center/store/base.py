@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 
 from clearance.center.audit import Link
+from clearance.center.emergencies import BreakGlass, Count
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.center.standing.approval import StandingApproval
 from clearance.models import Status
@@ -218,6 +219,44 @@ class Tx(Uses, Protocol):
         """Forget a kill switch."""
         ...
 
+    def add_break_glass(self, glass: BreakGlass) -> BreakGlass:
+        """Keep a new break-glass; returns it with its number."""
+        ...
+
+    def break_glass(self, number: int) -> BreakGlass | None:
+        """The break-glass of this number, or None."""
+        ...
+
+    def open_break_glasses(self) -> list[BreakGlass]:
+        """Those whose end is not written down, newest first."""
+        ...
+
+    def break_glasses(self, *, limit: int, offset: int = 0) -> list[BreakGlass]:
+        """All, newest first."""
+        ...
+
+    def save_break_glass(self, glass: BreakGlass) -> None:
+        """Replace what is kept of a break-glass."""
+        ...
+
+    def use_break_glass(self, number: int, action_id: int) -> None:
+        """Keep that it cleared this action."""
+        ...
+
+    def uses_of_break_glass(self, number: int) -> Count:
+        """How many actions it cleared, and how many of them were claimed."""
+        ...
+
+    def cleared_by_break_glass(
+        self, number: int, *, limit: int, statuses: Collection[Status] | None = None
+    ) -> list[int]:
+        """The first actions that it cleared, by their ids: all, or those that stand so."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Have this said in the Center's log, once what this unit of work did is durable."""
+        ...
+
     def policy_in_force(self) -> InForce | None:
         """What came in force last; None before a Center has served from this database."""
         ...
@@ -311,8 +350,8 @@ class Store(Protocol):
     on_change: Callable[[Collection[int]], None]
     """Told, after each commit, the ids of the actions that were added or changed, here or by another process.
 
-    0 stands for a kill switch. Threads of the store call it. What it is told is a hint: it may come twice, or for what
-    did not change.
+    0 stands for what is about no action, as a kill switch. Threads of the store call it. What it is told is a hint: it
+    may come twice, or for what did not change.
     """
 
     @property

@@ -91,11 +91,14 @@ def _tried(address: str) -> sqlite3.Connection:
 
 
 def leave_room(file: Path) -> None:
-    """Number the actions to come far behind those that are there: the numbers between may be in use elsewhere."""
+    """Number what is to come far behind what is there: the numbers between may be in use elsewhere."""
+    numbered = [(table.name,) for table in (tables.actions, tables.break_glasses)]
     with closing(sqlite3.connect(file)) as raw, raw:
-        last = raw.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'actions'").fetchone()[0]
-        raw.execute("DELETE FROM sqlite_sequence WHERE name = 'actions'")
-        raw.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('actions', ?)", (last + ROOM,))
+        for name in numbered:
+            query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
+            last = raw.execute(query, name).fetchone()[0]
+            raw.execute("DELETE FROM sqlite_sequence WHERE name = ?", name)
+            raw.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (*name, last + ROOM))
 
 
 def _name(part: Path, target: Path) -> None:

@@ -12,10 +12,12 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 
 from clearance.center import audit
 from clearance.center.audit import DAMAGED, Link
+from clearance.center.emergencies import BreakGlass
 from clearance.center.faults import Conflict, StoreUnavailable
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Role, Session
 from clearance.center.store import rows, tables
 from clearance.center.store.base import Life, Standing
+from clearance.center.store.glass import SqlGlass
 from clearance.center.store.prepared import Prepared
 from clearance.center.store.standing import StandingRows
 from clearance.center.store.uses import SqlUses
@@ -35,16 +37,18 @@ class Known:
     """The number of the audit trail's newest entry, and its hash."""
     switches: list[KillSwitch] | None = None
     in_force: list[InForce] | None = None
+    glasses: list[BreakGlass] | None = None
 
     def forget(self) -> None:
         """It may not be so: a unit was undone, or nobody else was kept out yet."""
-        self.newest = self.switches = self.in_force = None
+        self.newest = self.switches = self.in_force = self.glasses = None
 
 
-class SqlTx(SqlUses, StandingRows):
+class SqlTx(SqlGlass, SqlUses, StandingRows):
     """See `clearance.center.store.base.Tx`. ``changed`` collects the ids of the actions it touched.
 
-    ``appended`` has the hashes of the entries that it added to the audit trail, by their numbers.
+    ``appended`` has the hashes of the entries that it added to the audit trail, by their numbers; ``warnings`` what is
+    to be said in the log.
     """
 
     def __init__(self, connection: Connection, known: Known | None = None) -> None:
@@ -52,6 +56,7 @@ class SqlTx(SqlUses, StandingRows):
         self._known = known or Known()
         self.changed: set[int] = set()
         self.appended: dict[int, bytes] = {}
+        self.warnings: list[str] = []
 
     def add_action(self, record: Record) -> Record:
         """See `Tx`."""
@@ -255,6 +260,10 @@ class SqlTx(SqlUses, StandingRows):
         same = (columns.agent == switch.agent) & (columns.tool == switch.tool)
         self._connection.execute(tables.kill_switches.delete().where(same))
         self._known.switches = None
+
+    def warn(self, text: str) -> None:
+        """See `Tx`."""
+        self.warnings.append(text)
 
     def policy_in_force(self) -> InForce | None:
         """See `Tx`. Read once a transaction: every approval that is looked at asks for it."""

@@ -30,7 +30,6 @@ from clearance.center.faults import DatabaseRefused
 from clearance.center.store.base import Use
 from clearance.witness import TILE, Tiles, fold, leaf
 
-
 NUMBER: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits everywhere: microseconds need them, and SQLite numbers its rows only in a column called INTEGER."""
 
@@ -184,6 +183,34 @@ standing_approvals: Table = Table(
 )
 """None is ever deleted: what it decided names it."""
 
+break_glasses: Table = Table(
+    "break_glasses",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("agent", String(200), nullable=False),
+    Column("tool", String(200), nullable=False),
+    Column("key", String(16), nullable=False),  # "" is any key
+    Column("reason", Text, nullable=False),
+    Column("opened_at", NUMBER, nullable=False),
+    Column("opened_by", String(16), nullable=False),
+    Column("opened_by_name", String(200), nullable=False),
+    Column("opened_by_owner", String(64)),
+    Column("ends_at", NUMBER, nullable=False),
+    Column("closed_at", NUMBER),
+    Column("closed_by", String(16)),
+    Column("closed_by_name", String(200)),
+    Index("break_glasses_by_end", "closed_at", "id"),
+    sqlite_autoincrement=True,
+)
+
+break_glass_uses: Table = Table(
+    "break_glass_uses",
+    metadata,
+    Column("break_glass", NUMBER, primary_key=True, autoincrement=False),
+    Column("action_id", NUMBER, primary_key=True, autoincrement=False),
+)
+"""Which actions were cleared by which of them."""
+
 own_by_status: Index = Index("actions_by_requester_and_status", actions.c.requester, actions.c.status, actions.c.id)
 
 # SQLite merges the statuses of the index above as well, and every index is a page more in each commit.
@@ -279,6 +306,12 @@ def _eighth(connection: Connection) -> None:
     standing_approvals.create(connection, checkfirst=True)
 
 
+def _ninth(connection: Connection) -> None:
+    """Break-glass; in a new database step 1 made room."""
+    break_glasses.create(connection, checkfirst=True)
+    break_glass_uses.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     for column in columns:
         if column.name not in {there["name"] for there in inspect(connection).get_columns(column.table.name)}:
@@ -295,6 +328,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     6: _sixth,
     7: _seventh,
     8: _eighth,
+    9: _ninth,
 }
 SCHEMA_VERSION: int = max(STEPS)
 """The last step; a database with a later one was made by a newer Clearance."""

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -44,13 +44,16 @@ class Spoilt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a unit came to: its value, or what it raised."""
+    """What a unit came to: its value, or what it raised; and what it wants said in the log."""
 
     value: Any = None
     error: BaseException | None = None
+    warnings: Sequence[str] = ()
 
     def tell(self, future: Future[Any]) -> None:
         """Let it out, once it is true."""
+        for text in self.warnings:
+            log.warning("%s", text)
         if self.error is not None:
             future.set_exception(self.error)
         else:
@@ -263,7 +266,7 @@ class GroupCommitStore:
             return Answer(error=error)
         changed |= tx.changed
         appended |= tx.appended
-        return Answer(value)
+        return Answer(value, warnings=tx.warnings)
 
     # The tree over the audit trail
 

@@ -92,16 +92,20 @@ function merge(fresh) {
   if (find("[aria-busy=true]") === null) { // else some of them may be this approver's own decision
     for (const card of known.values()) close(card, "Decided elsewhere, or over. What came of it stands below.");
   }
-  for (const part of ["stopped", "count", "levels", "bulk", "standing", "recent", "policy"]) {
+  const closing = document.activeElement.closest(".glass")?.dataset.id;
+  const open = new Set(all(".glass").map((banner) => banner.dataset.id));
+  const opened = all(".glass", fresh).filter((banner) => !open.has(banner.dataset.id));
+  for (const part of ["stopped", "glass", "count", "levels", "bulk", "standing", "recent", "policy"]) {
     const old = find(`#${part}`), now = find(`#${part}`, fresh);
-    if (!isBusy(old) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
+    if ((part === "glass" || !isBusy(old)) && old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes);
   }
+  if (closing) find(`.glass[data-id="${closing}"] button`)?.focus(); // what is open is told even to whoever is about to close one
   find("#empty").hidden = cards().length > 0;
   inbox.dataset.count = fresh.dataset.count;
-  document.title = fresh.dataset.count === "0" ? "Clearance" : `(${fresh.dataset.count}) Clearance`;
+  document.title = fresh.dataset.title;
+  if (opened.length) return say(`Break-glass opened. ${opened.map((banner) => find("p", banner).textContent).join(" ")}`);
   if (arrived.length === 1) say(`New request: ${arrived[0]}`);
   if (arrived.length > 1) say(`${arrived.length} new requests`);
-  tick();
 }
 
 let isReading = false, isStale = false;
@@ -121,7 +125,10 @@ function refresh() {
   request.onloadend = () => {
     isReading = false;
     const fresh = request.status === 200 && request.response ? find("#inbox", request.response) : null;
-    if (fresh && before === decided) merge(document.adoptNode(fresh));
+    if (fresh && before === decided) {
+      merge(document.adoptNode(fresh));
+      tick();
+    }
     if (request.status === 401 || request.status === 403) state("out", "signed out");
     else if (!fresh) setTimeout(refresh, AGAIN_AFTER); // the next change may be a long time off
     if (isStale) refresh();
@@ -154,7 +161,7 @@ async function send(event) {
   const form = event.target;
   if (!form.matches("form[data-live]")) return;
   event.preventDefault();
-  const place = form.closest(".card, .panel");
+  const place = form.closest(".card, .panel, .glass");
   const body = new URLSearchParams(new FormData(form));
   if (place.ariaBusy === "true") return;
   place.ariaBusy = "true"; // not disabled: that would take the focus away
@@ -176,7 +183,10 @@ function done(form, said) {
   if (inbox === null) return location.reload();
   decided += 1;
   for (const card of all("#waiting > .card.gone")) card.remove();
-  if (form.closest(".card")) remove(form.closest(".card"));
+  if (form.closest(".glass")) {
+    form.closest(".glass").remove();
+    find("#main").focus();
+  } else if (form.closest(".card")) remove(form.closest(".card"));
   else if (form.closest("#standing")) form.closest("li").remove();
   else for (const id of new FormData(form).get("ids").split(" ")) find(`#request-${id}`)?.remove();
   form.closest("details.confirm")?.removeAttribute("open");
