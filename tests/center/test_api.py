@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "kill-switch": {"on": True, "reason": "a drill"},
     "break-glass": {"agent": "no-such-agent", "tool": "no-such-tool", "reason": "a drill"},
     "wait": {"ids": [1]},
+    "standing-approvals": {"action_id": 1, "reason": "as before"},
 }
 """A body that each POST route reads, by the end of its path."""
 
@@ -88,6 +89,9 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/api/v1/policy"),
         ("GET", "/api/v1/policy/versions"),
         ("POST", "/api/v1/policy/reload"),
+        ("POST", "/api/v1/standing-approvals"),
+        ("GET", "/api/v1/standing-approvals"),
+        ("POST", "/api/v1/standing-approvals/{id}/revoke"),
         ("GET", "/api/audit/logs"),
     }
 

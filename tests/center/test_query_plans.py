@@ -20,7 +20,8 @@ from clearance.center import breakglass, keys
 from clearance.center.inbox import pages
 from clearance.center.inbox.emergencies import banners
 from clearance.center.policy import parse
-from clearance.center.records import Role, Submission
+from clearance.center.records import KeyRecord, Role, Submission
+from clearance.center.standing.approval import StandingApproval
 from clearance.center.store import tables
 from clearance.center.store.base import Tx
 from clearance.models import Status
@@ -98,6 +99,20 @@ def with_a_key(office: Office, tx: Tx) -> object:
     return keys.principal(tx, text, office.clock())
 
 
+def allowed_again(office: Office, tx: Tx) -> StandingApproval:
+    return office.desk.make_standing(tx, CAROL, 1, reason="as before")
+
+
+def with_a_standing_approval(office: Office, tx: Tx) -> object:
+    tx.add_key(KeyRecord(CAROL.id, CAROL.role, CAROL.name, "", 0))
+    allowed_again(office, tx)
+    record = tx.action(1)
+    assert record is not None
+    cleared = office.desk.submit(tx, AGENT, Submission(record.action, None, None, claims=True))
+    assert cleared.status is Status.APPROVED
+    return cleared
+
+
 WORK: dict[str, Callable[[Office, Tx], object]] = {
     "a status": lambda office, tx: office.desk.read(tx, AGENT, 1),
     "a wait for many": lambda office, tx: office.desk.settled_among(tx, AGENT, [1, 2, 3]),
@@ -115,6 +130,12 @@ WORK: dict[str, Callable[[Office, Tx], object]] = {
     "the entries about an action": lambda office, tx: list(tx.audit_of(1)),
     "a key": with_a_key,
     "a session": lambda office, tx: tx.session("x", 1),
+    "a standing approval": lambda office, tx: office.desk.make_standing(tx, CAROL, 1, reason="as before"),
+    "its use": with_a_standing_approval,
+    "its end": lambda office, tx: office.desk.revoke_standing(tx, CAROL, allowed_again(office, tx).id),
+    "the standing approvals": lambda office, tx: office.desk.list_standing(tx, CAROL),
+    "those that have ended": lambda office, tx: office.desk.list_standing(tx, CAROL, ended=True),
+    "one's own standing approvals": lambda office, tx: office.desk.list_standing(tx, AGENT),
     "a sign-in": lambda office, tx: tx.take_sign_in("x", 1),
 }
 

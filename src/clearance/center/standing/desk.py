@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from clearance.center import agreement, keys
@@ -58,39 +59,21 @@ class StandingApprovals(Approvals):
         record = self._settled(tx, self._find(tx, who, action_id))
         if (refusal := self._bar_to_standing(tx, who, record)) is not None:
             raise self._refused(tx, who, record, Event.APPROVE, refusal)
-        reason = reason.strip()[:LONGEST_REASON]
-        if not reason:
-            raise Invalid("Say why: reason is empty")
-        if not 1 <= uses <= MOST_USES:
-            raise Invalid(f"uses is a whole number from 1 to {MOST_USES:,}")
-        if not 0 < hours <= MOST_HOURS:
-            raise Invalid(f"A standing approval lives up to {MOST_HOURS:.0f} hours")
+        reason = _checked(reason, uses, hours)
         scope.check(record, match, free)
         now = self.now()
         if len(tx.live_standing_approvals(record.requester, now)) >= MOST_LIVE:
             raise Conflict(f"This key has {MOST_LIVE} standing approvals already; revoke one of them first")
-        action = record.action
-        made = tx.add_standing_approval(
-            StandingApproval(
-                requester=record.requester,
-                requester_name=record.requester_name,
-                agent_id=action.agent_id,
-                action_type=action.action_type,
-                tool_name=action.tool_name,
-                rule=record.rule,
-                risk_level=record.risk_level,
-                same=scope.imprint(action, (*match, *free)),
-                made_from=record.id,
-                made_by=who.id,
-                made_by_name=who.name,
-                made_at=now,
-                ends_at=now + round(hours * 3600 * SECOND),
-                uses=uses,
-                reason=reason,
-                match=dict(match),
-                free=tuple(free),
-            )
+        drawn_up = replace(
+            _like(record, who, now),
+            ends_at=now + round(hours * 3600 * SECOND),
+            uses=uses,
+            reason=reason,
+            same=scope.imprint(record.action, (*match, *free)),
+            match=dict(match),
+            free=tuple(free),
         )
+        made = tx.add_standing_approval(drawn_up)
         tx.append(Entry(now, MADE, who.id, details=_told(made)))
         return made
 
@@ -206,6 +189,44 @@ def _bar_for(who: Principal, record: Record) -> str | None:
     if not any(stage.is_for(who) for stage in agreement.stages_of(record)):
         return "The policy leaves this to others; your approval does not count here"
     return None
+
+
+def _checked(reason: str, uses: int, hours: float) -> str:
+    """The reason, if all of this can be meant.
+
+    Raises:
+        Invalid: there is none, or a number is out of bounds.
+    """
+    reason = reason.strip()[:LONGEST_REASON]
+    if not reason:
+        raise Invalid("Say why: reason is empty")
+    if not 1 <= uses <= MOST_USES:
+        raise Invalid(f"uses is a whole number from 1 to {MOST_USES:,}")
+    if not 0 < hours <= MOST_HOURS:
+        raise Invalid(f"A standing approval lives up to {MOST_HOURS:.0f} hours")
+    return reason
+
+
+def _like(record: Record, who: Principal, now: int) -> StandingApproval:
+    """One about this action, by this principal, that has ended already and has no use: its terms are still to come."""
+    action = record.action
+    return StandingApproval(
+        requester=record.requester,
+        requester_name=record.requester_name,
+        agent_id=action.agent_id,
+        action_type=action.action_type,
+        tool_name=action.tool_name,
+        rule=record.rule,
+        risk_level=record.risk_level,
+        same="",
+        made_from=record.id,
+        made_by=who.id,
+        made_by_name=who.name,
+        made_at=now,
+        ends_at=now,
+        uses=0,
+        reason="",
+    )
 
 
 def _told(made: StandingApproval) -> dict[str, object]:

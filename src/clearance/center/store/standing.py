@@ -44,7 +44,8 @@ class StandingRows:
         offset: int = 0,
     ) -> list[StandingApproval]:
         """See `Tx`."""
-        query = select(_TABLE).order_by(_COLUMNS.id.desc())
+        # The few that live are found by their end; by their id alone, all that ever were would be gone through.
+        query = select(_TABLE).order_by(_COLUMNS.id.desc() if live_at is None else (_COLUMNS.id + 0).desc())
         if requester is not None:
             query = query.where(_COLUMNS.requester == requester)
         if live_at is not None:
