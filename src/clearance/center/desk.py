@@ -14,7 +14,7 @@ from clearance.center import intake, switches
 from clearance.center.approvals import LONGEST_REASON, Approvals
 from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.moves import SECOND
-from clearance.center.policy import Asked, Effect, Policy
+from clearance.center.policy import Asked, Effect, PolicyEngine
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
 from clearance.center.refusals import ALARM
@@ -54,7 +54,7 @@ class Desk(Approvals):
 
     def __init__(
         self,
-        policy: Policy,
+        policy: PolicyEngine,
         now: Callable[[], int],
         max_pending: int = MAX_PENDING,
         remember_denials: float = REMEMBER_DENIALS,

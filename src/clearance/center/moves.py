@@ -13,7 +13,7 @@ from typing import Any
 from clearance import lifecycle
 from clearance.center import switches
 from clearance.center.faults import Conflict, DeskError, Forbidden, NotFound
-from clearance.center.policy import Policy
+from clearance.center.policy import PolicyEngine
 from clearance.center.records import Entry, KillSwitch, Principal, Record
 from clearance.center.refusals import REFUSED, audited
 from clearance.center.store.base import Tx
@@ -33,8 +33,8 @@ class Moves:
         now: the Center's clock, in microseconds since 1970.
     """
 
-    def __init__(self, policy: Policy, now: Callable[[], int]) -> None:
-        self.policy: Policy = policy
+    def __init__(self, policy: PolicyEngine, now: Callable[[], int]) -> None:
+        self.policy: PolicyEngine = policy
         self.now: Callable[[], int] = now
 
     def _find(self, tx: Tx, who: Principal, action_id: int) -> Record:

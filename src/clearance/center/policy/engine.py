@@ -62,6 +62,26 @@ class PolicyEngine(Protocol):
         """Names what it decides by; another version, and what was approved under it cannot be claimed any more."""
         ...
 
+    @property
+    def source(self) -> str:
+        """The text that it was read from, to be kept."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """What that text is: ``yaml``, ``toml`` or ``cedar``."""
+        ...
+
+    @property
+    def clear_up_to(self) -> int:
+        """The highest risk score that is cleared where no rule matches; -1 for none."""
+        ...
+
+    @property
+    def unclear(self) -> Counter[str]:
+        """How often each rule could not be evaluated."""
+        ...
+
     def judge(self, asked: Asked) -> Verdict:
         """What happens to this action. It must not raise: what it cannot tell, it asks a person about."""
         ...
@@ -75,7 +95,7 @@ class Policy:
         clear_up_to: the highest risk score that is cleared where no rule matches; -1 for none.
         version: what decisions name.
         source: the text that it was read from.
-        format: ``yaml`` or ``toml``.
+        format: ``yaml``, ``toml`` or ``cedar``.
         risk: how risky an action looks by it.
     """
 
@@ -109,15 +129,19 @@ class Policy:
                 matched.append(rule)
             elif found is None:
                 unclear.append(rule)
+        return self._said(asked, matched, unclear)
+
+    def most_work(self) -> int:
+        """The most that judging one action may take, in comparisons of a short value."""
+        return self._index.most_work()
+
+    def _said(self, asked: Asked, matched: list[Rule], unclear: list[Rule]) -> Verdict:
+        """What the rules that match say together, and those of which nobody can tell."""
         if unclear:
             return self._in_doubt(asked, matched, unclear)
         if len(matched) == 1:
             return self._alone[matched[0].name]
         return _verdict(self._in_order(matched), ()) if matched else self._by_risk(asked.risk)
-
-    def most_work(self) -> int:
-        """The most that judging one action may take, in comparisons of a short value."""
-        return self._index.most_work()
 
     def _by_risk(self, risk: int) -> Verdict:
         if risk <= self.clear_up_to:
