@@ -9,6 +9,7 @@ from typing import Any
 from clearance.center.policy import patterns
 from clearance.center.policy.described import document
 from clearance.center.policy.document import Node, Problems, nearest
+from clearance.center.policy.files import text_of
 
 FIELDS = ("action_type", "tool_name")
 
@@ -26,13 +27,21 @@ def check_names(path: Path, guards: Iterable[Mapping[str, Any]]) -> None:
     problems = Problems(str(path))
     records = tuple(guards)
     known = {field: sorted({str(record[field]) for record in records if field in record}) for field in FIELDS}
-    root = document(path, problems)
+    if path.suffix.lower() == ".cedar":
+        from clearance.center.policy.cedar import names
+
+        names.check(text_of(path), known, problems)
+    else:
+        _check_rules(document(path, problems), known, problems)
+    if problems:
+        raise problems.error()
+
+
+def _check_rules(root: Node, known: Mapping[str, Collection[str]], problems: Problems) -> None:
     rules = root.value.get("rules") if isinstance(root.value, dict) else None
     for rule in rules.value if rules is not None and isinstance(rules.value, list) else ():
         if isinstance(rule.value, dict):
             _check(rule.value["match"], known, problems)
-    if problems:
-        raise problems.error()
 
 
 def _check(match: Node, known: Mapping[str, Collection[str]], problems: Problems) -> None:

@@ -53,7 +53,7 @@ def check(template: pst.Template, piece: Piece, source: Source, problems: Proble
 def _attribute(base: pst.Expr, attrs: tuple[str, ...], piece: Piece, source: Source, problems: Problems) -> None:
     """Of ``time`` and of what a policy is about all attributes are known."""
     if isinstance(base, pst.Var):
-        of, known = base.name, ATTRIBUTES[base.name]
+        of, known = str(base.name), ATTRIBUTES[base.name]
     elif isinstance(base, pst.GetAttr) and isinstance(base.base, pst.Var) and base.attr == "time":
         of, known = "context.time", TIME
     else:
