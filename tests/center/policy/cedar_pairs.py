@@ -78,15 +78,23 @@ def action_document(dice: Random) -> dict[str, Any]:
         "tags": [dice.choice(TEXTS) for _ in range(dice.randint(0, 3))],
         "flag": dice.choice([True, False]),
     }
-    blurred = [path for path in HIDDEN if dice.random() < 0.04]
+    tree = {name: value for name, value in tree.items() if dice.random() < 0.95}
+    context = {"env": dice.choice(["prod", "stage"])} if dice.random() < 0.9 else {}
+    there = {
+        *tree,
+        *context,
+        *(["order.total"] if tree.get("order") else []),
+        *(["tags[0]"] if tree.get("tags") else []),
+    }
+    blurred = [path for path in HIDDEN if path in there and dice.random() < 0.04]
     return {
         "agent_id": dice.choice(AGENTS),
         "action_type": dice.choice(TYPES),
         "tool_name": dice.choice(TOOLS),
         "resource": dice.choice([None, "prod", "abc"]),
         "reasoning": dice.choice([None, "a", "because", "because", "a"]),
-        "parameters": {name: value for name, value in tree.items() if dice.random() < 0.95},
-        "context": {"env": dice.choice(["prod", "stage"])} if dice.random() < 0.9 else {},
+        "parameters": tree,
+        "context": context,
         "requester": dice.choice(AGENTS),
         "owner": dice.choice(["", "carol"]),
         "risk": dice.choice([0, 10, 30, 31, 60, 100]),

@@ -224,10 +224,10 @@ def _number(number: int | Decimal) -> dict[str, Any]:
 
 def _fits(text: str) -> bool:
     """Is it a text that Cedar can hold, and short enough for patterns?"""
-    if len(text) > LONGEST_TEXT:
-        return False
+    if text.isascii() or len(text) > LONGEST_TEXT:
+        return len(text) <= LONGEST_TEXT
     try:
-        return len(text) * 4 <= LONGEST_TEXT or len(text.encode()) <= LONGEST_TEXT
+        return len(text.encode()) <= LONGEST_TEXT
     except UnicodeEncodeError:
         return False
 
