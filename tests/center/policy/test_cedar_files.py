@@ -19,7 +19,7 @@ from clearance.center.policy.cedar import asking, reading
 REST = "permit(principal, action, resource);"
 BROKEN = [
     ('@id("a")\npermit(principal, action, resource)\nwhen { context.risk >< 3 };',
-     "3:21: Cedar cannot read this: unexpected token `<`."),
+     "3:22: Cedar cannot read this: unexpected token `<`."),
     ('@id("a") permit(principal, action, resource)\nwhen { context.risk == 3 }',
      "2:26: Cedar cannot read this: unexpected end of input. This policy is not finished; each ends with a semicolon."),
     ('@id("a")\nallow(principal, action, resource);',
@@ -42,7 +42,7 @@ BROKEN = [
      '2:38: Cedar cannot read this: expected an entity uid, found literal `"x"`. Name one thing there, such as '
      'Action::"payment.refund"; for several, action in [...].'),
     (f'@id("a) {REST}', '1:5: the text that begins here has no closing quote (").'),
-    (f'@id("a")\n@id("b")\n{REST}', "2:2: Cedar cannot read this: duplicate annotation: @id."),
+    (f'@id("a")\n@id("b")\n{REST}', "2:1: Cedar cannot read this: duplicate annotation: @id."),
     (REST, '1:1: policy 1 has no name; write one above it, such as @id("large-refunds").'),
     (f"@id\n{REST}", "1:1: @id of policy 1 must be a text of 1 to 100 characters."),
     (f'@id("a") {REST}\n@id("a") {REST}', "2:10: two policies are named 'a' (see line 1); rename this one."),

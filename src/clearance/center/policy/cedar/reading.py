@@ -87,9 +87,7 @@ def _template(piece: Piece, source: Source, problems: Problems) -> pst.Template 
         problems.add(piece.place, f"this policy cannot be used: {error}. Make several policies of it.")
         return None
     if not found.static_policies:
-        sentence = (
-            "a template is not filled in here; name the principal and the resource instead of ?principal and ?resource."
-        )
+        sentence = "a template is not filled in here; name who and what, instead of ?principal and ?resource."
         problems.add(piece.place, sentence)
         return None
     return next(iter(found.static_policies.values()))

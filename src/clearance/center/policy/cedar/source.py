@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r'(?P<skipped>\s+|//[^\n\r]*)|(?P<text>"(?:\\.|[^"\\])*")|(?P<open>")|\w+|::|&&|\|\||[=!<>]=|.', re.DOTALL
 )
 _UNFINISHED = "unexpected end of input"
-_QUOTED = re.compile(r"`([^`]+)`|'([^']+)'|: (\w+)$")
+_QUOTED = re.compile(r"`([^`]+)`|'([^']+)'|: @?(\w+)$")
 _HINTS = (
     (_UNFINISHED, "This policy is not finished; each ends with a semicolon."),
     ("invalid policy effect", "A policy begins with permit or forbid."),
@@ -102,7 +102,8 @@ class Source:
         place = self.place(piece.tokens[low].start)
         if low == len(piece.tokens) - 1 and (quoted := _QUOTED.search(said)) is not None:
             # It can be read, but means nothing: the sentence names what is wrong.
-            place = self.of(piece, next(filter(None, quoted.groups())))
+            word = next(filter(None, quoted.groups()))
+            place = piece.annotations.get(word) or self.of(piece, word)
         hint = next((hint for words, hint in _HINTS if words in said), "")
         self._problems.add(place, f"Cedar cannot read this: {said}.{' ' if hint else ''}{hint}")
 
@@ -114,9 +115,7 @@ class Source:
             deepest = max(deepest, depth)
         if deepest + sum(token.said == "if" for token in piece.tokens) <= DEEPEST:
             return False
-        sentence = (
-            f"this policy has more than {DEEPEST} brackets within one another and ifs; make several policies of it."
-        )
+        sentence = f"this policy has over {DEEPEST} brackets within one another and ifs; make several policies of it."
         self._problems.add(piece.place, sentence)
         return True
 
