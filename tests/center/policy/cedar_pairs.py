@@ -165,10 +165,10 @@ def in_cedar(rule: dict[str, Any]) -> str:
                 conditions.append(condition(about, wanted))
     effect = "forbid" if rule["then"] == "deny" else "permit"
     when = f" when {{ {' && '.join(conditions)} }}" if conditions else ""
-    return f"{annotations(rule)} {effect}({', '.join(scope.values())}){when};"
+    return f"{what_stands_above(rule)} {effect}({', '.join(scope.values())}){when};"
 
 
-def annotations(rule: dict[str, Any]) -> str:
+def what_stands_above(rule: dict[str, Any]) -> str:
     """What stands above it."""
     found = {"id": rule["name"]} | {
         key: str(rule[key]) for key in ("quorum", "decide_within", "run_within") if key in rule

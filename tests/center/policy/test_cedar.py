@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
@@ -242,7 +243,7 @@ def test_where_cedar_gives_no_answer_all_rules_are_unclear_and_somebody_is_asked
 
 
 def test_an_answer_that_nobody_understands_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_ERROR", asking.re.compile("something else"))
+    monkeypatch.setattr(asking, "_ERROR", re.compile("something else"))
 
     verdict = judged(forbid_when("context.parameters.nothing == 1"))
 

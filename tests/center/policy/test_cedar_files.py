@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.center.policy.cedar_pairs import documents
 
 from clearance.center.policy import PolicyError, load, parse
-from clearance.center.policy.cedar import asking, reading
+from clearance.center.policy.cedar import asking
+from clearance.center.policy.cedar.source import Source
 
 REST = "permit(principal, action, resource);"
 BROKEN = [
@@ -83,6 +84,10 @@ BROKEN = [
      "1:66: context.time has no 'our'; did you mean 'hour'?"),
     ('@id("a") permit(principal, action, resource) when { context == {} };',
      "1:53: context is not compared as a whole; name what of it you mean."),
+    ('@id("a") forbid(principal, action, resource) when { context.decimals == {"x": 1} };',
+     "1:61: context.decimals is not compared as a whole; name what of it you mean."),
+    ('@id("a") forbid(principal, action, resource) when { context.caller.env == 1 && [context.parameters] == [1] };',
+     "1:89: context.parameters is not compared as a whole; name what of it you mean."),
     ('@id("a") permit(principal == ?principal, action, resource);',
      "1:10: a template is not filled in here; name who and what, instead of ?principal and ?resource."),
     (f'@id("a") permit(principal, action, resource) when {{ {"(" * 40}true{")" * 40} }};',
@@ -137,7 +142,7 @@ def test_a_file_is_parted_where_cedar_parts_it(seed: int, between: list[str]) ->
 
 
 def test_a_file_that_cedar_parts_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading.Source, "pieces", lambda _self: [])
+    monkeypatch.setattr(Source, "pieces", lambda _self: [])
 
     with pytest.raises(PolicyError, match="Cedar finds other policies in it than Clearance"):
         parse(f'@id("a") {REST}', "cedar")

@@ -18,6 +18,7 @@ ATTRIBUTES = {
     "resource": ("name", "resource"),
     "context": ("caller", "decimals", "parameters", "reasoning", "risk", "time"),
 }
+_TABLES = ("caller", "decimals", "parameters", "time")
 TIME = ("at", "hour", "minute", "weekday")
 
 
@@ -46,8 +47,18 @@ def check(template: pst.Template, piece: Piece, source: Source, problems: Proble
             attrs = node.attrs if isinstance(node, pst.HasAttr) else (node.attr,)
             looked_into.add(id(node.base))
             _attribute(node.base, attrs, piece, source, problems)
-        elif isinstance(node, pst.Var) and node.name == "context" and id(node) not in looked_into:
-            problems.add(source.of(piece, "context"), "context is not compared as a whole; name what of it you mean.")
+        if (whole := _whole(node)) and id(node) not in looked_into:
+            word = whole.rpartition(".")[2]
+            problems.add(source.of(piece, word), f"{whole} is not compared as a whole; name what of it you mean.")
+
+
+def _whole(node: object) -> str:
+    """What is only ever looked into: the rest of it may be hidden, or be no record to Cedar."""
+    if isinstance(node, pst.Var) and node.name == "context":
+        return "context"
+    if isinstance(node, pst.GetAttr) and isinstance(node.base, pst.Var) and node.attr in _TABLES:
+        return f"context.{node.attr}"
+    return ""
 
 
 def _attribute(base: pst.Expr, attrs: tuple[str, ...], piece: Piece, source: Source, problems: Problems) -> None:
