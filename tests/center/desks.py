@@ -145,6 +145,7 @@ class Office:
     def change_policy(self) -> None:
         """A policy that says the same under another version."""
         policy = self.desk.policy
+        assert isinstance(policy, Policy)
         self.desk.policy = Policy(policy.rules, policy.clear_up_to, version=f"{policy.version}+")
 
     def outdate(self) -> int | None:

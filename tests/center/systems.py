@@ -214,6 +214,7 @@ class System:
 
     def change_policy(self) -> Answer:
         policy, after = self.desk.policy, 0
+        assert isinstance(policy, Policy)
         self.desk.policy = Policy(policy.rules, version=str(int(policy.version) + 1))
         while (found := self.do(partial(self.desk.outdate, after=after))) is not None:
             after = found

@@ -266,6 +266,7 @@ ENDS: dict[str, Callable[[Office, Record], object]] = {
 
 def changed_policy(office: Office) -> Callable[[Any], object]:
     policy = office.desk.policy
+    assert isinstance(policy, Policy)
     other = Policy(policy.rules, version="another", limits=policy.limits)
     return lambda _tx: setattr(office.desk, "policy", other)
 

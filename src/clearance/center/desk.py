@@ -15,7 +15,7 @@ from clearance.center.approvals import LONGEST_REASON
 from clearance.center.emergencies import BreakGlass
 from clearance.center.faults import Conflict, Forbidden, Invalid, NotFound, TooMany
 from clearance.center.moves import SECOND
-from clearance.center.policy import Asked, Effect, Policy, Verdict
+from clearance.center.policy import Asked, Effect, PolicyEngine, Verdict
 from clearance.center.policy.limits import Charge, over
 from clearance.center.policy.rules import LONGEST_RUN_WITHIN
 from clearance.center.records import Entry, KillSwitch, Principal, Record, Submission, call_of
@@ -59,7 +59,7 @@ class Desk(StandingApprovals):
 
     def __init__(
         self,
-        policy: Policy,
+        policy: PolicyEngine,
         now: Callable[[], int],
         max_pending: int = MAX_PENDING,
         remember_denials: float = REMEMBER_DENIALS,

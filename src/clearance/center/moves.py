@@ -14,7 +14,7 @@ from clearance import lifecycle
 from clearance.center import breakglass, quotas, switches
 from clearance.center.emergencies import BreakGlass
 from clearance.center.faults import Conflict, DeskError, Forbidden, NotFound
-from clearance.center.policy import Policy
+from clearance.center.policy import PolicyEngine
 from clearance.center.records import Entry, KillSwitch, Principal, Record
 from clearance.center.refusals import REFUSED, audited
 from clearance.center.store.base import Tx
@@ -35,8 +35,8 @@ class Moves:
         leapt: by how much the machine's clock was set forward while a Center ran, in microseconds.
     """
 
-    def __init__(self, policy: Policy, now: Callable[[], int], leapt: Callable[[], int] = lambda: 0) -> None:
-        self.policy: Policy = policy
+    def __init__(self, policy: PolicyEngine, now: Callable[[], int], leapt: Callable[[], int] = lambda: 0) -> None:
+        self.policy: PolicyEngine = policy
         self.now: Callable[[], int] = now
         self.leapt: Callable[[], int] = leapt
 

@@ -333,7 +333,7 @@ class KillSwitch:
 
 @dataclass(frozen=True, slots=True)
 class KeptPolicy:
-    """A policy as it was written. ``format`` is ``toml`` or ``yaml``."""
+    """A policy as it was written. ``format`` is ``yaml``, ``toml`` or ``cedar``."""
 
     version: str
     format: str

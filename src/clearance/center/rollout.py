@@ -14,7 +14,7 @@ from typing import Any
 from clearance.center import policy as policies
 from clearance.center.desk import Desk
 from clearance.center.faults import Conflict, StoreUnavailable
-from clearance.center.policy import Policy, PolicyError
+from clearance.center.policy import PolicyEngine, PolicyError
 from clearance.center.policy_trail import EVENT
 from clearance.center.records import Entry, InForce, KeptPolicy, Principal, Role
 from clearance.center.store.base import Store, Tx
@@ -121,7 +121,7 @@ class Rollout:
                 self._desk.policy.version,
             )
 
-    def _put(self, policy: Policy, author: Callable[[Tx], Principal]) -> Change:
+    def _put(self, policy: PolicyEngine, author: Callable[[Tx], Principal]) -> Change:
         before, is_watched = self._desk.policy, threading.Event()
 
         def put(tx: Tx) -> Change:
@@ -140,7 +140,7 @@ class Rollout:
         is_watched.set()
         return future.result()
 
-    def _kept(self, tx: Tx, policy: Policy, who: Principal) -> Change:
+    def _kept(self, tx: Tx, policy: PolicyEngine, who: Principal) -> Change:
         """Keep and tell it, unless it is in force already."""
         known, last = tx.policy(policy.version), tx.policy_in_force()
         if known is None:

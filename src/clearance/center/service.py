@@ -22,7 +22,7 @@ from clearance.center.desk import MAX_PENDING, REMEMBER_DENIALS, Desk
 from clearance.center.faults import NotAuthenticated, StoreUnavailable
 from clearance.center.handover import Handover
 from clearance.center.moves import SECOND
-from clearance.center.policy import Policy
+from clearance.center.policy import PolicyEngine
 from clearance.center.rates import RATE, Rates
 from clearance.center.records import KeyRecord, Principal, Role, Session
 from clearance.center.rollout import Look, Rollout
@@ -58,7 +58,7 @@ class Center:
     def __init__(
         self,
         store: Store,
-        policy: Policy | None = None,
+        policy: PolicyEngine | None = None,
         now: Callable[[], int] | None = None,
         *,
         signing_key: SigningKey | None = None,

@@ -56,7 +56,9 @@ def sighup_reloads(center: Center) -> Iterator[None]:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8420, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option("--database", type=DatabaseAddress(), help="A SQLite file, made if missing, or postgresql://...")
-@click.option("--policy", type=click.Path(dir_okay=False), help="The policy file (YAML or TOML); default: built in.")
+@click.option(
+    "--policy", type=click.Path(dir_okay=False), help="The policy file (.yaml, .toml or .cedar); default: built in."
+)
 @SIGNING_KEY
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="PEM file with the certificate.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM file with its key.")

@@ -37,7 +37,9 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("file", [*SHIPPED, *WORKED], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [*SHIPPED, *(file for file in WORKED if file.suffix == ".yaml")], ids=lambda file: file.name
+)
 def test_policies_that_can_be_used_are_valid(file: Any) -> None:
     assert wrong(yaml.safe_load(file.read_text("utf-8"))) == []
 

@@ -66,6 +66,31 @@ class PolicyEngine(Protocol):
         """Names what it decides by; another version, and what was approved under it cannot be claimed any more."""
         ...
 
+    @property
+    def source(self) -> str:
+        """The text that it was read from, to be kept."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """What that text is: ``yaml``, ``toml`` or ``cedar``."""
+        ...
+
+    @property
+    def clear_up_to(self) -> int:
+        """The highest risk score that is cleared where no rule matches; -1 for none."""
+        ...
+
+    @property
+    def unclear(self) -> Counter[str]:
+        """How often each rule could not be evaluated."""
+        ...
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Its limits over time."""
+        ...
+
     def charges(self, asked: Asked) -> tuple[Charge, ...]:
         """What this action takes of the limits over time that are, or may be, about it; nothing is used of them yet.
 
@@ -89,7 +114,7 @@ class Policy:
         clear_up_to: the highest risk score that is cleared where no rule matches; -1 for none.
         version: what decisions name.
         source: the text that it was read from.
-        format: ``yaml`` or ``toml``.
+        format: ``yaml``, ``toml`` or ``cedar``.
         risk: how risky an action looks by it.
         limits: those over time, in the order of the file; no rule has the name of one.
     """
@@ -142,6 +167,20 @@ class Policy:
 
     def judge(self, asked: Asked, charges: tuple[Charge, ...] | None = None) -> Verdict:
         """What happens to this action."""
+        matched, unclear = self._found(asked)
+        if not self.limits:
+            return self._said(asked, matched, unclear)
+        charges = self.charges(asked) if charges is None else charges
+        matched += [charge.limit for charge in over_time.over(charges)]
+        unclear += [charge.limit for charge in charges if not charge.is_clear]
+        return _told(self._said(asked, matched, unclear), charges)
+
+    def most_work(self) -> int:
+        """The most that judging one action may take, in comparisons of a short value."""
+        return self._index.most_work() + self._index_of_limits.most_work()
+
+    def _found(self, asked: Asked) -> tuple[list[Rule], list[Rule]]:
+        """The rules that match, and those of which nobody can tell."""
         matched: list[Rule] = []
         unclear: list[Rule] = []
         for test, rule in self._index.candidates(asked.action):
@@ -150,23 +189,15 @@ class Policy:
                 matched.append(rule)
             elif found is None:
                 unclear.append(rule)
-        if not self.limits:
-            return self._together(asked, matched, unclear)
-        charges = self.charges(asked) if charges is None else charges
-        matched += [charge.limit for charge in over_time.over(charges)]
-        unclear += [charge.limit for charge in charges if not charge.is_clear]
-        return _told(self._together(asked, matched, unclear), charges)
+        return matched, unclear
 
-    def _together(self, asked: Asked, matched: list[Rule], unclear: list[Rule]) -> Verdict:
+    def _said(self, asked: Asked, matched: list[Rule], unclear: list[Rule]) -> Verdict:
+        """What the rules and limits that match say together, and those of which nobody can tell."""
         if unclear:
             return self._in_doubt(asked, matched, unclear)
         if len(matched) == 1:
             return self._alone[matched[0].name]
         return _verdict(self._in_order(matched), ()) if matched else self._by_risk(asked.risk)
-
-    def most_work(self) -> int:
-        """The most that judging one action may take, in comparisons of a short value."""
-        return self._index.most_work() + self._index_of_limits.most_work()
 
     def _by_risk(self, risk: int) -> Verdict:
         if risk <= self.clear_up_to:

@@ -9,6 +9,7 @@ from typing import Any
 from clearance.center.policy import patterns
 from clearance.center.policy.described import document
 from clearance.center.policy.document import Node, Problems, nearest
+from clearance.center.policy.files import text_of
 
 FIELDS = ("action_type", "tool_name")
 
@@ -26,11 +27,19 @@ def check_names(path: Path, guards: Iterable[Mapping[str, Any]]) -> None:
     problems = Problems(str(path))
     records = tuple(guards)
     known = {field: sorted({str(record[field]) for record in records if field in record}) for field in FIELDS}
-    root = document(path, problems)
-    for match in _matches(root):
-        _check(match, known, problems)
+    if path.suffix.lower() == ".cedar":
+        from clearance.center.policy.cedar import names
+
+        names.check(text_of(path), known, problems)
+    else:
+        _check_rules(document(path, problems), known, problems)
     if problems:
         raise problems.error()
+
+
+def _check_rules(root: Node, known: Mapping[str, Collection[str]], problems: Problems) -> None:
+    for match in _matches(root):
+        _check(match, known, problems)
 
 
 def _matches(root: Node) -> Iterator[Node]:

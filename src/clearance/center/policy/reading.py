@@ -24,7 +24,8 @@ R = TypeVar("R", bound=Rule)
 MOST_RULES = 20_000
 MOST_WORK = 15_000
 """What judging one action may take at most, in comparisons of a short value; more could hold the Center up."""
-FORMATS = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
+FORMATS = {".cedar": "cedar", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
+NEEDS_CEDAR = "policies in Cedar need cedarpy, which is not installed. Install it: pip install 'clearance[cedar]'"
 _KEYS = ("rules", "limits", "risk")
 
 
@@ -36,14 +37,14 @@ def built_in() -> Policy:
 
 
 def load(path: Path) -> Policy:
-    """Read a policy file: YAML or TOML, as its name says.
+    """Read a policy file: YAML, TOML or Cedar, as its name says.
 
     Raises:
         PolicyError: it cannot be read, or says anything that is not understood.
     """
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
-        raise PolicyError(f"{path}: the name of a policy file ends in .yaml or .toml; this one does not.")
+        raise PolicyError(f"{path}: the name of a policy file ends in .yaml, .toml or .cedar; this one does not.")
     return parse(text_of(path), kind, str(path))
 
 
@@ -53,6 +54,8 @@ def parse(text: str, format: str = "yaml", file: str = "policy") -> Policy:
     Raises:
         PolicyError: it says anything that is not understood.
     """
+    if format == "cedar":
+        return _cedar(text, file)
     problems = Problems(file)
     document = document_of(text, format, problems)
     reader = Reader(problems)
@@ -70,6 +73,16 @@ def parse(text: str, format: str = "yaml", file: str = "policy") -> Policy:
     if problems:
         raise problems.error()
     return policy
+
+
+def _cedar(text: str, file: str) -> Policy:
+    try:
+        from clearance.center.policy.cedar.reading import parse as parse_cedar
+    except ModuleNotFoundError as error:
+        if error.name != "cedarpy":
+            raise
+        raise PolicyError(f"{file}: {NEEDS_CEDAR}.") from None
+    return parse_cedar(text, file)
 
 
 def _risk(node: Node, reader: Reader) -> tuple[int, RiskModel]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from clearance.center.policy.conditions import Group, Test
 from clearance.center.policy.document import Node, Problems, Reader
@@ -108,30 +109,27 @@ class Rules:
                 self.problems.add(
                     node.keys[key], f'{what}: {key} is only for a {kind.word} that says then = "ask". Take it out.'
                 )
+        terms = self.terms(table, node, what)
+        if not name or then is None or match is None:
+            return None
+        return Rule(name, Effect(then), match, line=node.place.line, **terms)
+
+    def terms(self, table: dict[str, Node], node: Node, what: str) -> dict[str, Any]:
+        """What a rule says besides its name, its match and its effect; as `Rule` takes it."""
         stages = self._stages(table, node, what)
         escalate_to = self.reader.names(table["escalate_to"], f"{what}: escalate_to") if "escalate_to" in table else ()
         if escalate_to and not any(stage.is_closed for stage in stages):
             sentence = f"{what}: escalate_to adds to approvers, and none are named: name them, or leave it out."
             self.problems.add(node.keys["escalate_to"], sentence)
-        reason, message = self._text(table, "reason", what), self._text(table, "message_for_model", what)
-        decide_within = self._seconds(table, "decide_within", what, LONGEST_DECIDE_WITHIN)
-        run_within = self._seconds(table, "run_within", what, LONGEST_RUN_WITHIN)
-        editable = self._editable(table, what)
-        if not name or then is None or match is None:
-            return None
-        return Rule(
-            name,
-            Effect(then),
-            match,
-            stages=stages,
-            escalate_to=escalate_to,
-            reason=reason,
-            message_for_model=message,
-            decide_within=decide_within,
-            run_within=run_within,
-            editable=editable,
-            line=node.place.line,
-        )
+        return {
+            "stages": stages,
+            "escalate_to": escalate_to,
+            "reason": self._text(table, "reason", what),
+            "message_for_model": self._text(table, "message_for_model", what),
+            "decide_within": self._seconds(table, "decide_within", what, LONGEST_DECIDE_WITHIN),
+            "run_within": self._seconds(table, "run_within", what, LONGEST_RUN_WITHIN),
+            "editable": self._editable(table, what),
+        }
 
     def _text(self, table: dict[str, Node], key: str, what: str) -> str:
         return (self.reader.text(table[key], f"{what}: {key}") if key in table else None) or ""

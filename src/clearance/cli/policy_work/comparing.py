@@ -11,7 +11,7 @@ import click
 
 from clearance.center import policy as policies
 from clearance.center.moves import SECOND
-from clearance.center.policy import Verdict, comparing
+from clearance.center.policy import Policy, PolicyError, Verdict, comparing
 from clearance.center.policy.cases import people
 from clearance.center.policy.comparing import Change, Comparison, in_words
 from clearance.center.policy.described import NOON
@@ -36,8 +36,19 @@ from clearance.cli.policy_work.options import FILE
 @plain_errors
 def diff_policies(old: Path, new: Path, tries: int, seed: int, *, as_json: bool) -> None:
     """Search for actions of which NEW says something else than OLD. It is a search, not a proof."""
-    found = comparing.compare(policies.load(old), policies.load(new), tries, seed)
+    found = comparing.compare(_own(old), _own(new), tries, seed)
     say(_document(found), "\n".join(_lines(found)), as_json=as_json)
+
+
+def _own(file: Path) -> Policy:
+    policy = policies.load(file)
+    if policy.format == "cedar":
+        sentence = (
+            f"{file}: actions are drawn from the rules of Clearance's own files, and this one is in Cedar. Nothing was "
+            "compared. Hold both files against the same cases with policy test, or use policy simulate."
+        )
+        raise PolicyError(sentence)
+    return policy
 
 
 def _lines(found: Comparison) -> Iterator[str]:
