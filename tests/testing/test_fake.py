@@ -278,7 +278,7 @@ def test_each_thread_and_each_task_has_its_own_virtual_time() -> None:
     @requires_authorization(action_type="test.act", transport=transport, timeout=60)
     async def hasty() -> None: ...
 
-    async def both() -> list[BaseException | None]:
+    async def both() -> tuple[BaseException | None, BaseException | None]:
         return await asyncio.gather(patient(), hasty(), return_exceptions=True)
 
     assert [type(end) for end in asyncio.run(both())] == [ActionUndecided, ActionUndecided]

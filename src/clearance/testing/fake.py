@@ -121,10 +121,9 @@ class FakeTransport(Scripted, Assertions):
             AuthorizationUnavailable: no rule answers it, or a rule says so.
             SimulatedCrash: a rule says so.
         """
-        said = None
         if self._elsewhere is not None and isinstance(command, Submit) and self._is_for_elsewhere(command):
-            said = self._elsewhere.ask(command.action)
-        return self._send(command, said)
+            return self._send(command, self._elsewhere.ask(command.action))
+        return self._send(command, None)
 
     async def asend(self, command: Command) -> Decision:
         """As `send`."""
@@ -135,7 +134,8 @@ class FakeTransport(Scripted, Assertions):
     def _send(self, command: Command, said: Decision | None) -> Decision:
         with self._lock:
             request = self._found(command, said)
-            self._touch(request)
+            if request.seen is not None:
+                self._touch(request)
             if request.rule is None or not request.rule.faults:
                 return self._done(request, command)
             return self._done_among_faults(request, command)
@@ -173,16 +173,15 @@ class FakeTransport(Scripted, Assertions):
 
     def _begin(self, request: Held, said: Decision | None) -> None:
         """Give the answers that are given at once."""
-        rule = request.rule = self._script.rule_for(request.action)
         answer: Answer | Approver = said if said is not None else self._answer
-        if rule is not None:
-            answer = rule.answer
-            request.later = list(rule.later)
+        if self._script.rules and (rule := self._script.rule_for(request.action)) is not None:
+            request.rule, request.later, answer = rule, rule.later, rule.answer
         elif answer is None:
             self._refuse(request)
         try:
             request.answer(answer(request.asked()) if callable(answer) else answer)
-            request.answer_due(0.0)
+            if request.later:
+                request.answer_due(0.0)
         except Exception as error:
             self._problems.append(f"{named(request.action)}: the test's approver failed with {type(error).__name__}")
             raise
@@ -192,7 +191,7 @@ class FakeTransport(Scripted, Assertions):
     def _refuse(self, request: Held) -> None:
         """No rule answers it: the test is told at its end, whatever the caller makes of this."""
         request.move(Event.WITHDRAW)
-        request.history.append("no rule answers this")
+        request.history += ("no rule answers this",)
         nearest = self._script.nearest(request.action)
         self._problems.append(f"{named(request.action)}: no rule answers it; {nearest}")
         raise AuthorizationUnavailable(
@@ -232,8 +231,9 @@ class FakeTransport(Scripted, Assertions):
             request.answer_due(self.clock.now() - request.asked_at)
 
     def _touch(self, request: Held) -> None:
-        request.seen = None
-        self._changed.add(int(request.action_id) - 1)
+        if request.seen is not None:
+            request.seen = None
+            self._changed.add(int(request.action_id) - 1)
 
     def _is_for_elsewhere(self, submit: Submit) -> bool:
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clearance import lifecycle
 from clearance.commands import Claim
 from clearance.lifecycle import Event
@@ -40,10 +42,10 @@ class Held:
         self.claimed: tuple[str, str | None] | None = None
         """The digests that it was claimed with: of the call as asked, and as edited."""
         self.outcome: Outcome | None = None
-        self.later: list[Later] = []
-        self.faults: dict[Fault, int] = {}
+        self.later: Sequence[Later] = ()
+        self.faults: dict[Fault, int] | None = None
         """How often each fault has befallen it."""
-        self.history: list[str] = []
+        self.history: tuple[str, ...] = ()
         self.is_dead = False
         """The caller is gone: nothing more comes from it, and nothing reaches it."""
         self.seen: Asked | None = None
@@ -76,7 +78,7 @@ class Held:
         """As it is told to a test."""
         if self.seen is None:
             waited = self.decided_at - self.asked_at
-            self.seen = Asked(self.action, self.decision(), self.outcome, tuple(self.history), waited)
+            self.seen = Asked(self.action, self.decision(), self.outcome, self.history, waited)
         return self.seen
 
     def answer(self, answer: Answer) -> None:
@@ -97,7 +99,7 @@ class Held:
             check_edits(answer, self.action)
         before = self.status
         if not self.move(EVENTS[status]):
-            self.history.append(f"another answer ({status}) changed nothing: it was {before} by then")
+            self.history += (f"another answer ({status}) changed nothing: it was {before} by then",)
         elif isinstance(answer, Decision):
             self.said = answer
         else:
@@ -112,7 +114,7 @@ class Held:
         """Give the answers that come when the caller has given up."""
         late = [later for later in self.later if later.late]
         if late:
-            self.history.append("an answer came when the caller had given up")
+            self.history += ("an answer came when the caller had given up",)
         self._give(late)
 
     def answer_in_vain(self) -> None:
@@ -145,12 +147,14 @@ class Held:
         """The fault that befalls it now, at this step; it is counted."""
         if self.rule is None or not self.rule.faults:
             return None
+        if self.faults is None:
+            self.faults = {}
         for fault in self.rule.faults:
             count = self.faults.get(fault, 0)
             if fault.step == step and (fault.times is None or count < fault.times):
                 self.faults[fault] = count + 1
                 if not count and fault.kind != "crash":
-                    self.history.append(f"{FAULTS[fault.kind]} ({step})")
+                    self.history += (f"{FAULTS[fault.kind]} ({step})",)
                 return fault
         return None
 
@@ -158,9 +162,9 @@ class Held:
         """The caller is gone; the Center, which waits in vain for an outcome, will not know what ran."""
         self.is_dead = True
         self.move(Event.LOSE)
-        self.history.append("the caller crashed when its approval was spent and its body had not begun")
+        self.history += ("the caller crashed when its approval was spent and its body had not begun",)
 
-    def _give(self, due: list[Later]) -> None:
+    def _give(self, due: Sequence[Later]) -> None:
         given = sorted(due, key=self.due)
         self.later = [later for later in self.later if later not in given]
         for later in given:
