@@ -237,6 +237,11 @@ def default_transport(*, asynchronous: bool) -> Any:
     return made_transport(asynchronous=asynchronous)
 
 
+def beneath(*, asynchronous: bool) -> Any:
+    """The transport that this process would use if no test kit stood in for it, and nothing were overridden."""
+    return _defaults.transport or made_transport(asynchronous=asynchronous)
+
+
 def made_transport(*, asynchronous: bool) -> Any:
     """The transport that is made from the ``OWKAI_*`` settings, once."""
     kind = "aio" if asynchronous else "http"

@@ -26,7 +26,7 @@ from clearance.testing.scripted import Scripted
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-__all__ = ["OFFERS", "FakeTransport", "SimulatedCrash"]
+__all__ = ["OFFERS", "Answer", "FakeTransport", "SimulatedCrash"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,12 +54,20 @@ class SimulatedCrash(BaseException):
 class Elsewhere(Protocol):
     """Whoever is asked what no rule answers."""
 
-    def ask(self, action: Action) -> Decision:
-        """What is answered; whatever it raises is raised to the guard."""
+    def ask(self, action: Action) -> Decision | None:
+        """What is answered, or None; whatever it raises is raised to the guard."""
         ...
 
-    async def aask(self, action: Action) -> Decision:
+    async def aask(self, action: Action) -> Decision | None:
         """As `ask`, on the event loop."""
+        ...
+
+    def nearest(self, action: Action) -> str:
+        """Why it has no answer to this, in words."""
+        ...
+
+    def unused(self) -> list[str]:
+        """What it would have answered and was not asked, in words, where that is amiss."""
         ...
 
 
@@ -157,12 +165,7 @@ class FakeTransport(Scripted, Assertions):
     def _found(self, command: Command, said: Decision | None) -> Held:
         """The request that the command is about; a new one gets its answers."""
         if not isinstance(command, Submit):
-            try:
-                return self._by_id[command.action_id]
-            except KeyError:
-                raise AuthorizationUnavailable(
-                    f"Action {command.action_id} was never submitted here.", reason_code="not_found"
-                ) from None
+            return self._find(command.action_id)
         request = self._by_key.get(command.key)
         if request is None:
             request = Held(command.action, str(len(self._requests) + 1), self.clock.now())
@@ -170,6 +173,14 @@ class FakeTransport(Scripted, Assertions):
             self._by_key[command.key] = self._by_id[request.action_id] = request
             self._begin(request, said)
         return request
+
+    def _find(self, action_id: str) -> Held:
+        try:
+            return self._by_id[action_id]
+        except KeyError:
+            raise AuthorizationUnavailable(
+                f"Action {action_id} was never submitted here.", reason_code="not_found"
+            ) from None
 
     def _begin(self, request: Held, said: Decision | None) -> None:
         """Give the answers that are given at once."""
@@ -193,6 +204,8 @@ class FakeTransport(Scripted, Assertions):
         request.move(Event.WITHDRAW)
         request.history += ("no rule answers this",)
         nearest = self._script.nearest(request.action)
+        if self._elsewhere is not None:
+            nearest = (f"{nearest}; " if self._script.rules else "") + self._elsewhere.nearest(request.action)
         self._problems.append(f"{named(request.action)}: no rule answers it; {nearest}")
         raise AuthorizationUnavailable(
             f"No rule of the test answers {named(request.action)}; {nearest}.",
@@ -292,6 +305,8 @@ class FakeTransport(Scripted, Assertions):
         """What `assert_done` would say; "" if nothing is amiss."""
         with self._lock:
             unused, unanswered = self._script.unused(), list(self._problems)
+        if self._elsewhere is not None:
+            unused += self._elsewhere.unused()
         parts = []
         if unanswered:
             parts.append(f"What was asked, and no rule answers:\n{_bullets(unanswered)}")
@@ -307,9 +322,11 @@ class FakeTransport(Scripted, Assertions):
         self._requests, self._by_key, self._by_id = [], {}, {}
         self._told, self._changed, self._problems = AskedList(), set(), []
 
+    # With a cassette.
+
     @contextmanager
-    def _asking(self, elsewhere: Elsewhere | None) -> Iterator[None]:
-        """Have somebody else asked what no rule answers."""
+    def asking(self, elsewhere: Elsewhere) -> Iterator[None]:
+        """Inside the block, have somebody else asked what no rule answers."""
         self._elsewhere = elsewhere
         try:
             yield

@@ -41,6 +41,13 @@ class _Equal(Matcher):
         return f"is {_short(value)}, not {_short(self._wanted)}{kinds}"
 
 
+class Recorded(_Equal):
+    """The very value of a view, hidden or not: what a cassette has of a parameter."""
+
+    def __init__(self, shown: Json) -> None:
+        self._wanted = shown
+
+
 class _Satisfying(Matcher):
     """A function says so."""
 
