@@ -205,7 +205,8 @@ class FakeTransport(Scripted, Assertions):
         request.history += ("no rule answers this",)
         nearest = self._script.nearest(request.action)
         if self._elsewhere is not None:
-            nearest = (f"{nearest}; " if self._script.rules else "") + self._elsewhere.nearest(request.action)
+            recorded = self._elsewhere.nearest(request.action)
+            nearest = f"{nearest}; of what was recorded, {recorded}" if self._script.rules else recorded
         self._problems.append(f"{named(request.action)}: no rule answers it; {nearest}")
         raise AuthorizationUnavailable(
             f"No rule of the test answers {named(request.action)}; {nearest}.",

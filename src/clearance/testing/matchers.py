@@ -37,7 +37,9 @@ class _Equal(Matcher):
             return ""
         if value == REDACTED:
             return "is hidden from approvers, so that no rule can go by it (write matchers.hidden)"
-        kinds = f" ({type(value).__name__}, not {type(self._wanted).__name__})" if value == self._wanted else ""
+        one, other = type(value).__name__, type(self._wanted).__name__
+        apart = f"{one}, not {other}" if one != other else "other types inside"
+        kinds = f" ({apart})" if value == self._wanted else ""
         return f"is {_short(value)}, not {_short(self._wanted)}{kinds}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clearance.models import Action
+from clearance.testing.asked import named
 from clearance.testing.rules import Rule
 
 
@@ -62,12 +63,12 @@ class Script:
         return f"the nearest rule is: {rule}{_place(rule)}; but {against}"
 
 
-def _distance(rule: Rule, action: Action) -> tuple[int, float]:
-    """How much is against it; of several about other action types, whose name is most alike."""
+def _distance(rule: Rule, action: Action) -> tuple[int, bool, float]:
+    """How much is against it, and whether it is used up; of several alike, which reads most like the request."""
     from difflib import SequenceMatcher
 
-    against = list(rule.why_not(action))
-    return len(against), -SequenceMatcher(None, str(rule), action.action_type).ratio()
+    likeness = SequenceMatcher(None, str(rule), named(action), autojunk=False).ratio()
+    return len(list(rule.why_not(action))), rule.is_spent, -likeness
 
 
 def _place(rule: Rule) -> str:
