@@ -1,7 +1,7 @@
 """What the test kit costs: guarded calls through the fixture's fake with their assertions, and a start of pytest.
 
-The calls, in tests of ten, are compared with as many through a fake that nobody asks anything of; the start of pytest
-with the plugin, with one without it, turn by turn, in processes of their own. Run: ``python benchmarks/testing_kit.py``.
+The calls are compared with as many through a fake that nobody asks anything of; the start of pytest with the plugin,
+with one without it, turn by turn, in processes of their own. Run: ``python benchmarks/testing_kit.py``.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ from clearance import ConfigurationError, Decision, Status
 from clearance.testing import FakeTransport
 from clearance.testing.cassettes import ANSWERS, Entry, read, write
 
+pytest_plugins = ["pytester"]
+
 SHOP = """
 from clearance import requires_authorization
 

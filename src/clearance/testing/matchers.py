@@ -10,6 +10,19 @@ from clearance.models import Json
 from clearance.redaction import REDACTED, View
 from clearance.sealing import spell
 
+__all__ = [
+    "Matcher",
+    "anything",
+    "between",
+    "containing",
+    "hidden",
+    "matching",
+    "of_type",
+    "one_of",
+    "over",
+    "under",
+]
+
 
 class Matcher:
     """What a value must be. Subclass it with a `__repr__` that says what, and with `why_not`."""
