@@ -20,15 +20,20 @@ def decorated(test: T, fake: AbstractContextManager[Any]) -> T:
     Raises:
         TypeError: it is a generator function: its body would run after the block.
     """
-    if isinstance(test, type):
-        for name, method in list(vars(test).items()):
-            if name.startswith(TEST) and inspect.isfunction(method):
-                setattr(test, name, decorated(method, fake))
-        return test
+    if inspect.isclass(test):
+        _decorate_the_tests_of(test, fake)
+        same: Any = test
+        return same  # type: ignore[no-any-return]
     if inspect.isgeneratorfunction(test) or inspect.isasyncgenfunction(test):
         raise TypeError(f"{test.__qualname__} is a generator function; write `with fake:` inside it")
     wrapper: Any = _around_coroutine(test, fake) if inspect.iscoroutinefunction(test) else _around(test, fake)
     return functools.wraps(test)(wrapper)  # type: ignore[return-value]
+
+
+def _decorate_the_tests_of(cls: type, fake: AbstractContextManager[Any]) -> None:
+    for name, method in list(vars(cls).items()):
+        if name.startswith(TEST) and inspect.isfunction(method):
+            setattr(cls, name, decorated(method, fake))
 
 
 def _around(test: Callable[..., Any], fake: AbstractContextManager[Any]) -> Callable[..., Any]:

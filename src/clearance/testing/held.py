@@ -30,14 +30,14 @@ class Held:
     )  # fmt: skip
 
     def __init__(self, action: Action, action_id: str, asked_at: float) -> None:
-        self.action = action
-        self.action_id = action_id
-        self.asked_at = asked_at
-        self.decided_at = asked_at
-        self.status = Status.PENDING
+        self.action: Action = action
+        self.action_id: str = action_id
+        self.asked_at: float = asked_at
+        self.decided_at: float = asked_at
+        self.status: Status = Status.PENDING
         self.rule: Rule | None = None
         self.said: Decision | None = None
-        self.by_approver = False
+        self.by_approver: bool = False
         self.nonce: str | None = None
         self.claimed: tuple[str, str | None] | None = None
         """The digests that it was claimed with: of the call as asked, and as edited."""
@@ -46,7 +46,7 @@ class Held:
         self.faults: dict[Fault, int] | None = None
         """How often each fault has befallen it."""
         self.history: tuple[str, ...] = ()
-        self.is_dead = False
+        self.is_dead: bool = False
         """The caller is gone: nothing more comes from it, and nothing reaches it."""
         self.seen: Asked | None = None
         """As it was last told to a test, if nothing has changed since."""

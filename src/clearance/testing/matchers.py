@@ -131,7 +131,8 @@ def wanted(value: Wanted) -> Matcher:
     if isinstance(value, Matcher):
         return value
     if callable(value) and not isinstance(value, type):
-        return _Satisfying(value, f"what {getattr(value, '__name__', repr(value))} accepts")
+        predicate: Callable[..., Any] = value
+        return _Satisfying(predicate, f"what {getattr(value, '__name__', repr(value))} accepts")
     return _Equal(value)
 
 

@@ -31,7 +31,7 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         self._mode: str | None = config.getoption("--authorization")
-        self._is_full: bool = config.getoption("fulltrace", default=False)
+        self._is_full: bool = bool(config.getoption("fulltrace", default=False))
         self._folder: str = config.getini("authorization_cassettes")
         self._open: dict[str, _Approver] = {}
         self._unreached = _Unreached(self._open)
@@ -102,8 +102,8 @@ class _Approver:
     """The approver of one test, with what its marks and its cassette say."""
 
     def __init__(self, item: pytest.Item, cassette: Path, mode: str | None) -> None:
-        self.fake = FakeTransport()
-        self.stack = ExitStack()
+        self.fake: FakeTransport = FakeTransport()
+        self.stack: ExitStack = ExitStack()
         self._cassette = cassette
         self._recorder: Recorder | None = None
         self._test = item.nodeid
