@@ -283,7 +283,9 @@ def test_each_thread_and_each_task_has_its_own_virtual_time() -> None:
 
     assert [type(end) for end in asyncio.run(both())] == [ActionUndecided, ActionUndecided]
     assert [asked.waited for asked in transport.asked] == [3600, 60]
+    assert transport.clock.now() == 3600
     transport.clock.sleep(7)
+    assert transport.clock.now() == 3607
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(transport.clock.now).result() == 0.0
 
