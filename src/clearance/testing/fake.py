@@ -172,6 +172,12 @@ class FakeTransport(Scripted, Assertions):
             self._requests.append(request)
             self._by_key[command.key] = self._by_id[request.action_id] = request
             self._begin(request, said)
+        elif request.action is not command.action and request.action != command.action:
+            raise AuthorizationUnavailable(
+                "This key was already used for another request.",
+                reason_code="rejected",
+                next_step="Use a new key for each request, and the same one only to repeat it.",
+            )
         return request
 
     def _find(self, action_id: str) -> Held:
