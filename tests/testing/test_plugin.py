@@ -196,7 +196,7 @@ from clearance.transports import AsyncHttpTransport, HttpTransport
 
 @pytest.mark.parametrize("kind", [HttpTransport, AsyncHttpTransport])
 def test_it(kind):
-    clearance.configure(transport=kind("https://center.example", "owkai_user_1"))
+    clearance.configure(transport=kind("https://center.example", "owkai_user_1"), timeout=0.01)
     refund(5)
 
 def test_the_fixture_goes_before_it(authorization):
