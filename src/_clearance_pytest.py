@@ -85,7 +85,6 @@ def authorization(request: pytest.FixtureRequest) -> Iterator[FakeTransport]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test whose fixtures made a guarded call that reached no approver."""
-    _put_in_front()  # Clearance may have been loaded meanwhile
     result = yield
     _check(item, "setup")
     return result
