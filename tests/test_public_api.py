@@ -9,6 +9,7 @@ import pytest
 
 import clearance
 import clearance.testing
+import clearance.testing.matchers
 import clearance.transports
 
 
@@ -53,10 +54,35 @@ def test_the_transports_are_exactly_these() -> None:
 
 
 def test_the_testing_kit_is_exactly_this() -> None:
-    assert sorted(clearance.testing.__all__) == ["Asked", "FakeTransport", "VirtualClock"]
+    assert sorted(clearance.testing.__all__) == [
+        "Asked",
+        "AskedList",
+        "AuthorizationMismatch",
+        "AuthorizationMixin",
+        "FakeTransport",
+        "Matcher",
+        "Rule",
+        "SimulatedCrash",
+        "VirtualClock",
+    ]
 
 
-MODULES: list[ModuleType] = [clearance, clearance.transports, clearance.testing]
+def test_the_matchers_are_exactly_these() -> None:
+    assert sorted(clearance.testing.matchers.__all__) == [
+        "Matcher",
+        "anything",
+        "between",
+        "containing",
+        "hidden",
+        "matching",
+        "of_type",
+        "one_of",
+        "over",
+        "under",
+    ]
+
+
+MODULES: list[ModuleType] = [clearance, clearance.transports, clearance.testing, clearance.testing.matchers]
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES

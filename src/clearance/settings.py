@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from clearance.errors import ConfigurationError
 
@@ -82,12 +82,34 @@ class Defaults:
     on_wait: Callable[[Action, Decision], None] | None = None
 
 
+class _Layer:
+    """What a context overrides; remembers how the defaults looked under it, since every call asks several times."""
+
+    __slots__ = ("_seen", "changes")
+
+    def __init__(self, changes: Mapping[str, Any]) -> None:
+        self.changes = changes
+        self._seen: tuple[Defaults, Defaults] | None = None
+
+    def over(self, base: Defaults) -> Defaults:
+        seen = self._seen
+        if seen is None or seen[0] is not base:
+            self._seen = seen = (base, replace(base, **self.changes))
+        return seen[1]
+
+
+AnyTransport: TypeAlias = "Transport | AsyncTransport"
+StandIn: TypeAlias = "Callable[[AnyTransport | None], AnyTransport | None]"
+
 _lock = threading.RLock()
 _defaults = Defaults()
-_overrides: ContextVar[Mapping[str, Any] | None] = ContextVar("clearance_overrides", default=None)
+_overrides: ContextVar[_Layer | None] = ContextVar("clearance_overrides", default=None)
 _reasoning: ContextVar[str | None] = ContextVar("clearance_reasoning", default=None)
 _made: dict[str, Any] = {}
 _KEPT: Any = object()
+
+# The pytest plugin keeps tests off the network. It is loaded long before this module, and may not load it.
+_stand_in: StandIn | None = getattr(sys.modules.get("_clearance_pytest"), "stand_in", None)
 
 
 def configure(
@@ -134,7 +156,8 @@ def override(
     """
     given: dict[str, Any] = {"transport": transport, "agent_id": agent_id, "timeout": timeout, "on_wait": on_wait}
     changes = _checked({name: value for name, value in given.items() if value is not _KEPT})
-    token = _overrides.set({**(_overrides.get() or {}), **changes})
+    outer = _overrides.get()
+    token = _overrides.set(_Layer({**(outer.changes if outer else {}), **changes}))
     try:
         yield
     finally:
@@ -176,8 +199,29 @@ def current_reasoning() -> str | None:
 
 def defaults() -> Defaults:
     """The defaults as they stand here: the process's own, under what the context overrides."""
-    changes = _overrides.get()
-    return _defaults if changes is None else replace(_defaults, **changes)
+    layer = _overrides.get()
+    return _defaults if layer is None else layer.over(_defaults)
+
+
+def put_in_front(stand_in: StandIn | None) -> None:
+    """Have a test kit say, from now on, what stands in for the process's own transport; None takes it away.
+
+    It is given the configured transport, or None where one would be made from the ``OWKAI_*`` settings, and returns
+    what is used. It is not asked where an `override` or the guard itself names a transport.
+    """
+    global _stand_in
+    _stand_in = stand_in
+
+
+def standing_transport() -> AnyTransport | None:
+    """The transport of a guard that has none of its own, as it is configured here; None: made from the settings."""
+    layer = _overrides.get()
+    said = _KEPT if layer is None else layer.changes.get("transport", _KEPT)
+    if said is not _KEPT and said is not None:
+        overriding: AnyTransport = said
+        return overriding
+    configured = _defaults.transport if said is _KEPT else None
+    return configured if _stand_in is None else _stand_in(configured)
 
 
 @cache
@@ -188,8 +232,18 @@ def default_agent_id() -> str:
 
 def default_transport(*, asynchronous: bool) -> Any:
     """The process's transport: the configured one, or one made from the ``OWKAI_*`` settings and kept."""
-    if (configured := defaults().transport) is not None:
+    if (configured := standing_transport()) is not None:
         return configured
+    return made_transport(asynchronous=asynchronous)
+
+
+def beneath(*, asynchronous: bool) -> Any:
+    """The transport that this process would use if no test kit stood in for it, and nothing were overridden."""
+    return _defaults.transport or made_transport(asynchronous=asynchronous)
+
+
+def made_transport(*, asynchronous: bool) -> Any:
+    """The transport that is made from the ``OWKAI_*`` settings, once."""
     kind = "aio" if asynchronous else "http"
     with _lock:
         if kind not in _made:
@@ -203,7 +257,7 @@ def binding_key(transport: object) -> bytes:
     Raises:
         ConfigurationError: the process's own transport is asked for, and there are no settings to make it from.
     """
-    found = transport if transport is not None else defaults().transport
+    found = transport if transport is not None else standing_transport()
     if found is None:
         from clearance.transports.origin import binding_key as key_of
 

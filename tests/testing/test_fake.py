@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from tests.helpers import LEVEL_2, Door, an_action
 
-from clearance import AuthorizationUnavailable, Decision, Outcome, Status, requires_authorization
+from clearance import ActionUndecided, AuthorizationUnavailable, Decision, Outcome, Status, requires_authorization
 from clearance.commands import Await, Claim, Report, Submit, Withdraw
 from clearance.lifecycle import CLAIMED, OPEN, REFUSED
 from clearance.testing import Asked, FakeTransport, VirtualClock
@@ -127,6 +126,16 @@ def test_the_same_key_is_the_same_request_and_the_approver_is_asked_once() -> No
     assert len(seen) == 2
 
 
+def test_the_same_key_for_another_request_is_refused() -> None:
+    transport = FakeTransport(True)
+    transport.send(submit("one", resource="a"))
+
+    with pytest.raises(AuthorizationUnavailable, match="already used for another request") as refused:
+        transport.send(submit("one", resource="b"))
+    assert refused.value.reason_code == "rejected"
+    assert len(transport.asked) == 1
+
+
 def test_an_approval_is_claimed_on_submit_if_the_submit_brings_a_nonce() -> None:
     decision = FakeTransport(True).send(submit(nonce="our-nonce"))
 
@@ -168,6 +177,16 @@ def test_a_claim_with_another_digest_spends_nothing() -> None:
 
     assert (refused.status, refused.nonce) == (Status.STALE, None)
     assert transport.asked[0].status is Status.APPROVED
+
+
+def test_a_repeated_claim_is_confirmed_only_for_the_call_that_was_claimed() -> None:
+    transport = FakeTransport(True)
+    transport.send(submit(nonce="our-nonce"))
+
+    for other in (claim(digest="another"), replace(claim(), edited_digest="another")):
+        refused = transport.send(other)
+        assert (refused.status, refused.nonce) == (Status.STALE, None)
+    assert transport.send(claim()).nonce == "our-nonce"
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.UNKNOWN])
@@ -243,16 +262,42 @@ def test_threads_may_share_it() -> None:
     assert len(transport.asked) == 50
 
 
-@pytest.mark.parametrize("sleep", [VirtualClock.sleep, lambda clock, s: asyncio.run(clock.asleep(s))])
-def test_virtual_time_passes_only_when_somebody_waits_and_never_goes_back(
-    sleep: Callable[[VirtualClock, float], object],
-) -> None:
+def test_virtual_time_passes_only_when_somebody_waits_and_never_goes_back() -> None:
     clock = VirtualClock()
 
+    async def awaited() -> float:
+        for seconds in (5.0, -3.0, 0.5):
+            await clock.asleep(seconds)
+        return clock.now()
+
     for seconds in (5.0, -3.0, 0.5):
-        sleep(clock, seconds)
+        clock.sleep(seconds)
 
     assert clock.now() == 5.5
+    assert asyncio.run(awaited()) == 5.5
+    assert clock.now() == 5.5
+
+
+def test_each_thread_and_each_task_has_its_own_virtual_time() -> None:
+    """Where one call waits an hour, another one beside it has all of its minute left."""
+    transport = FakeTransport(lambda asked: None)
+
+    @requires_authorization(action_type="test.act", transport=transport, timeout=3600)
+    async def patient() -> None: ...
+
+    @requires_authorization(action_type="test.act", transport=transport, timeout=60)
+    async def hasty() -> None: ...
+
+    async def both() -> tuple[BaseException | None, BaseException | None]:
+        return await asyncio.gather(patient(), hasty(), return_exceptions=True)
+
+    assert [type(end) for end in asyncio.run(both())] == [ActionUndecided, ActionUndecided]
+    assert [asked.waited for asked in transport.asked] == [3600, 60]
+    assert transport.clock.now() == 3600
+    transport.clock.sleep(7)
+    assert transport.clock.now() == 3607
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(transport.clock.now).result() == 0.0
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -285,7 +330,7 @@ class AnyConversation(RuleBasedStateMachine):
         decision = self.transport.send(Claim(action_id, digest, nonce, 1.0))
         if (decision.status, decision.nonce) == (Status.EXECUTING, nonce):
             assert before.status is Status.APPROVED or before.decision.nonce == nonce
-            assert digest == DIGEST or before.decision.nonce == nonce
+            assert digest == DIGEST
 
     @rule(action_id=actions, nonce=nonces, status=st.sampled_from([Status.COMPLETED, Status.FAILED, Status.UNKNOWN]))
     def report(self, action_id: str, nonce: str, status: Status) -> None:

@@ -103,7 +103,7 @@ def action_for(ask: Ask, subject: Subject, key: Key) -> Action:
 def gate_for(ask: Ask, subject: Subject) -> Gate:
     """The gate for one request."""
     # Whatever is configured meanwhile, one call has one transport, and its secrets one key.
-    transport = ask.transport if ask.transport is not None else settings.defaults().transport
+    transport = ask.transport if ask.transport is not None else settings.standing_transport()
     key = partial(settings.binding_key, transport)
     action = action_for(ask, subject, key)
     if subject.is_frozen and not action.editable:
