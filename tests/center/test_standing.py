@@ -18,7 +18,7 @@ from clearance.center import keys
 from clearance.center.approvals import LONGEST_REASON
 from clearance.center.desk import DENIED_BEFORE, REMEMBER_DENIALS
 from clearance.center.faults import Conflict, DeskError, Forbidden, Invalid, NotFound
-from clearance.center.policy import Effect, Policy, built_in
+from clearance.center.policy import Effect, Policy, built_in, parse
 from clearance.center.records import Principal, Record, Role, Stage
 from clearance.center.refusals import REFUSED
 from clearance.center.standing.desk import HOURS, MOST_LIVE, MOST_USES, USES
@@ -240,6 +240,16 @@ def test_what_a_rule_cannot_tell_is_for_a_person(office: Office) -> None:
 
     assert office.submit(REFUND).status is Status.PENDING
     assert kept(office, approval).used == 0
+
+
+@pytest.mark.parametrize("rules", ["rules: []", "rules:\n- {name: refunds, match: {action_type: '*'}, then: ask}"])
+def test_one_call_too_many_for_a_limit_is_for_a_person(office: Office, rules: str) -> None:
+    limit = "{name: few, match: {action_type: '*'}, calls: 3, within: 1h, then: ask}"
+    office.desk.policy = parse(f"{rules}\nlimits:\n- {limit}")
+    approval = allow(office, office.submit(REFUND))
+
+    assert [office.submit(REFUND).status for _ in range(3)] == [Status.APPROVED, Status.APPROVED, Status.PENDING]
+    assert kept(office, approval).used == 2
 
 
 def test_where_several_must_agree_none_of_them_is_stood_in_for(office: Office) -> None:

@@ -46,6 +46,7 @@ def demands(rules: list[dict[str, Any]]) -> dict[str, Any]:
     """All of what these rules want before they are content."""
     stages: list[Any] = []
     for rule in rules:
+        left = list(stages)
         for stage in rule.get("stages", [rule] if "quorum" in rule or "approvers" in rule else []):
             named = stage.get("approvers", [])
             if not isinstance(named, dict):
@@ -53,7 +54,9 @@ def demands(rules: list[dict[str, Any]]) -> dict[str, Any]:
             people = {key: [value] if isinstance(value, str) else value for key, value in named.items()}
             without = [name for name in people.get("not", []) if name != "requester"]
             wanted = (stage.get("quorum", 1), people.get("names", []), people.get("roles", []), without)
-            if wanted not in stages:
+            if wanted in left:
+                left.remove(wanted)
+            else:
                 stages.append(wanted)
     lists = [rule["editable"] for rule in rules if "editable" in rule]
     return {

@@ -55,6 +55,17 @@ def test_where_nothing_is_said_of_risk_and_no_rule_matches_a_person_is_asked() -
     assert (verdict.effect, verdict.rule) == (Effect.ASK, "no-rule")
 
 
+def test_two_stages_alike_in_one_rule_want_two_people_and_two_rules_that_want_the_same_want_it_once() -> None:
+    twice = "match: {risk: {ge: 0}}, then: ask, stages: [{approvers: carol}, {approvers: carol}]"
+    once = "match: {risk: {ge: 0}}, then: ask, approvers: carol"
+    too = once.replace("risk", "action_type").replace("ge: 0", "contains: pay")
+    carol = Stage(1, ("carol",))
+
+    assert judged(saying(twice)).stages == (carol, carol)
+    assert judged(saying(once, too)).stages == (carol,)
+    assert judged(saying(too, twice)).stages == judged(saying(twice, too)).stages == (carol, carol)
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(Effect)), ids=" ".join)
 def test_deny_beats_ask_beats_allow_whatever_the_order(order: tuple[Effect, ...]) -> None:
     rules = tuple(a_rule(f"{effect}-it", effect) for effect in order)

@@ -51,6 +51,8 @@ class Verdict:
     unclear: tuple[str, ...] = ()
     cannot_be_denied: bool = False
     """None of the rules in ``unclear`` would deny it, whatever they come to."""
+    is_over_limit: bool = False
+    """A limit over time without room is among what it follows from."""
 
 
 class PolicyEngine(Protocol):
@@ -245,7 +247,7 @@ def _told(verdict: Verdict, charges: Iterable[Charge]) -> Verdict:
         return verdict
     said = [charge.said for charge in found]
     reasons = [*said, verdict.reason] if is_named else [verdict.reason, *said]
-    return replace(verdict, reason=" ".join(filter(None, reasons))) if said else verdict
+    return replace(verdict, reason=" ".join(filter(None, reasons)), is_over_limit=True) if said else verdict
 
 
 def _verdict(matched: list[Rule], unclear: tuple[str, ...]) -> Verdict:
@@ -273,7 +275,7 @@ def _asking(name: str, reason: str, asking: list[Rule], unclear: tuple[str, ...]
         Effect.ASK,
         name,
         reason,
-        stages=tuple(dict.fromkeys(stage for rule in asking for stage in rule.stages)),
+        stages=_stages(asking),
         escalate_to=tuple(dict.fromkeys(name for rule in asking for name in rule.escalate_to)),
         decide_within=_least(rule.decide_within for rule in asking),
         run_within=_least(rule.run_within for rule in asking),
@@ -281,6 +283,19 @@ def _asking(name: str, reason: str, asking: list[Rule], unclear: tuple[str, ...]
         message_for_model=next((rule.message_for_model for rule in asking if rule.message_for_model), ""),
         unclear=unclear,
     )
+
+
+def _stages(asking: Iterable[Rule]) -> tuple[Stage, ...]:
+    """Those that satisfy each rule. Two alike in one rule want two different people; two rules may want the same."""
+    stages: list[Stage] = []
+    for rule in asking:
+        there = Counter(stages)
+        for stage in rule.stages:
+            if there[stage]:
+                there[stage] -= 1
+            else:
+                stages.append(stage)
+    return tuple(stages)
 
 
 def _least(seconds: Iterable[float | None]) -> float | None:

@@ -112,9 +112,9 @@ class StandingApprovals(Approvals):
         """A new action that waits for a person: approved, if one has allowed it in advance.
 
         Where several must agree, none of them is stood in for: what they are to be is several who have looked. What
-        could not be evaluated is for a person, too.
+        could not be evaluated is for a person, too, and so is one call too many for a limit over time.
         """
-        if verdict.unclear or agreement.needed(record) != 1:
+        if verdict.unclear or verdict.is_over_limit or agreement.needed(record) != 1:
             return record
         for approval in tx.live_standing_approvals(record.requester, record.created_at):
             if not scope.covers(approval, record) or not self._could_decide(tx, approval, record):
