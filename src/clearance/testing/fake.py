@@ -88,7 +88,7 @@ Answer: TypeAlias = bool | Decision | None
 class _Request:
     """One request, as the fake keeps it; ``said`` is the approver's own Decision, where it gave one."""
 
-    __slots__ = ("action", "action_id", "by_approver", "nonce", "outcome", "said", "status")
+    __slots__ = ("action", "action_id", "by_approver", "edited_digest", "nonce", "outcome", "said", "status")
 
     def __init__(self, action: Action, action_id: str) -> None:
         self.action = action
@@ -97,6 +97,7 @@ class _Request:
         self.said: Decision | None = None
         self.by_approver = False
         self.nonce: str | None = None
+        self.edited_digest: str | None = None
         self.outcome: Outcome | None = None
 
     def move(self, event: Event) -> bool:
@@ -178,6 +179,12 @@ class FakeTransport:
     def _submit(self, command: Submit) -> Decision:
         known = self._by_key.get(command.key)
         if known is not None:
+            if known.action != command.action:
+                raise AuthorizationUnavailable(
+                    "This key was already used for another request.",
+                    reason_code="rejected",
+                    next_step="Use a new key for each request, and the same one only to repeat it.",
+                )
             return known.decision()
         request = _Request(command.action, str(len(self._requests) + 1))
         self._requests.append(request)
@@ -198,13 +205,14 @@ class FakeTransport:
 
     def _claim(self, request: _Request, claim: Claim) -> Decision:
         if request.status is Status.EXECUTING and request.nonce == claim.nonce:
-            return request.decision()
+            is_same = (claim.digest, claim.edited_digest) == (request.action.digest, request.edited_digest)
+            return request.decision() if is_same else _other_call(request)
         is_edited = bool(request.said and request.said.edits)
         fits = claim.digest == request.action.digest and (claim.edited_digest not in (None, claim.digest)) == is_edited
         if not fits:
-            return replace(request.decision(), status=Status.STALE, reason="the digest differs", nonce=None)
+            return _other_call(request)
         if request.move(Event.CLAIM):
-            request.nonce = claim.nonce
+            request.nonce, request.edited_digest = claim.nonce, claim.edited_digest
         return request.decision()
 
     def _find(self, action_id: str) -> _Request:
@@ -214,6 +222,11 @@ class FakeTransport:
             raise AuthorizationUnavailable(
                 f"Action {action_id} was never submitted here.", reason_code="not_found"
             ) from None
+
+
+def _other_call(request: _Request) -> Decision:
+    """The answer to a claim for another call than the one that was cleared; it spends nothing."""
+    return replace(request.decision(), status=Status.STALE, reason="the digest differs", nonce=None)
 
 
 def _check_edits(answer: Decision, action: Action) -> None:

@@ -1,7 +1,4 @@
-"""hypothesis strategies: actions, decisions, signatures, and the calls that fit one.
-
-hypothesis is loaded when a strategy is first asked for; the ``hypothesis`` package must be installed then.
-"""
+"""hypothesis strategies: actions, decisions, signatures, and the calls that fit one. They need ``hypothesis``."""
 
 from __future__ import annotations
 
@@ -10,15 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clearance.lifecycle import CLAIMED, REFUSED
 from clearance.models import Action, CodeIdentity, Decision, Json, Status
 from clearance.testing.fake import OFFERS
 
-if TYPE_CHECKING:
+try:
+    from hypothesis import strategies as st
     from hypothesis.strategies import DrawFn, SearchStrategy
+except ImportError as missing:
+    raise ImportError(
+        "clearance.testing.strategies needs hypothesis, which is not installed. Run: pip install hypothesis"
+    ) from missing
 
 
 def actions(**fields: SearchStrategy[Any]) -> SearchStrategy[Action]:
@@ -27,7 +28,6 @@ def actions(**fields: SearchStrategy[Any]) -> SearchStrategy[Action]:
     Args:
         fields: strategies for some of the fields of an `Action`, instead of those here.
     """
-    st = _strategies()
     words, texts, json = _words(), _texts(), json_values()
     return st.builds(
         Action,
@@ -58,7 +58,6 @@ def decisions(status: Status | None = None, **fields: SearchStrategy[Any]) -> Se
         status: of this status only; default: of any.
         fields: strategies for some of the fields of a `Decision`, instead of those here.
     """
-    st = _strategies()
     if status is None:
         return st.sampled_from(Status).flatmap(lambda one: decisions(one, **fields))
     texts = _texts()
@@ -90,7 +89,6 @@ def decisions(status: Status | None = None, **fields: SearchStrategy[Any]) -> Se
 
 def json_values() -> SearchStrategy[Json]:
     """Whatever JSON can say, a few levels deep."""
-    st = _strategies()
     scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _texts()
     values: SearchStrategy[Json] = st.recursive(
         scalars,
@@ -175,24 +173,22 @@ class Signature:
 
 def signatures() -> SearchStrategy[Signature]:
     """Signatures with parameters of every kind, in every mixture, with and without defaults."""
-    st = _strategies()
+    return _signatures()
 
-    @st.composite
-    def made_up(draw: DrawFn) -> Signature:
-        small = st.integers(0, 3)
-        positional_only, standard = draw(small), draw(small)
-        return Signature(
-            positional_only,
-            standard,
-            draw(st.integers(0, positional_only + standard)),
-            draw(small),
-            draw(st.frozensets(st.sampled_from(["k0", "k1", "k2"]))),
-            draw(st.booleans()),
-            draw(st.booleans()),
-        )
 
-    found: SearchStrategy[Signature] = made_up()
-    return found
+@st.composite
+def _signatures(draw: DrawFn) -> Signature:
+    small = st.integers(0, 3)
+    positional_only, standard = draw(small), draw(small)
+    return Signature(
+        positional_only,
+        standard,
+        draw(st.integers(0, positional_only + standard)),
+        draw(small),
+        draw(st.frozensets(st.sampled_from(["k0", "k1", "k2"]))),
+        draw(st.booleans()),
+        draw(st.booleans()),
+    )
 
 
 def calls(
@@ -204,15 +200,14 @@ def calls(
         of: what `signatures` made up, or a callable.
         values: of what the arguments are drawn; default: small integers, and lists of them.
     """
-    st = _strategies()
     parameters = list(inspect.signature(of.function() if isinstance(of, Signature) else of).parameters.values())
     if values is None:
         values = st.integers(0, 9) | st.lists(st.integers(0, 9), max_size=2)
-    fitting: SearchStrategy[Arguments] = st.composite(_arguments)(parameters, values, st)
-    return fitting
+    return _arguments(parameters, values)
 
 
-def _arguments(draw: DrawFn, parameters: list[inspect.Parameter], values: SearchStrategy[object], st: Any) -> Arguments:
+@st.composite
+def _arguments(draw: DrawFn, parameters: list[inspect.Parameter], values: SearchStrategy[object]) -> Arguments:
     kinds = inspect.Parameter
     positional = [it for it in parameters if it.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
     unnamed = [it for it in positional if it.kind is kinds.POSITIONAL_ONLY]
@@ -234,18 +229,8 @@ def _has(parameters: list[inspect.Parameter], kind: Any) -> bool:
 
 
 def _texts() -> SearchStrategy[str]:
-    return _strategies().text(max_size=20)
+    return st.text(max_size=20)
 
 
 def _words() -> SearchStrategy[str]:
-    return _strategies().text(min_size=1, max_size=20)
-
-
-def _strategies() -> ModuleType | Any:
-    try:
-        from hypothesis import strategies
-    except ImportError as error:
-        raise ImportError(
-            "clearance.testing.strategies needs hypothesis, which is not installed. Run: pip install hypothesis"
-        ) from error
-    return strategies
+    return st.text(min_size=1, max_size=20)

@@ -4,6 +4,7 @@
 
     from clearance.testing.contract import Approver, Peer, TransportContract
 
+
     class TestMine(TransportContract):
         @classmethod
         @contextmanager
@@ -35,6 +36,7 @@ _HOMES = {
     "StoreContract": "stores",
     "TransportContract": "transports",
 }
+_TO_INSTALL = {"peers": "pytest", "stores": "'clearance[center]' pytest hypothesis", "transports": "pytest hypothesis"}
 _PARTS = ("carrying", "faulty", "guarded", "machine", "naming", "peers", "races", "standing", "stores", "transports")
 
 with contextlib.suppress(ImportError):  # without pytest a failure says less; unittest can run the cases, too
@@ -46,4 +48,12 @@ with contextlib.suppress(ImportError):  # without pytest a failure says less; un
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").partition(".")[0]
+        if package == "clearance":
+            raise
+        raise ImportError(
+            f"{__name__}.{name} needs {package}, which is not installed. Run: pip install {_TO_INSTALL[_HOMES[name]]}"
+        ) from missing

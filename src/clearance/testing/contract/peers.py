@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from clearance.models import Json
@@ -142,7 +143,7 @@ class Contract:
         for name, method in _marked(cls):
             for values in _values(cls, method):
                 label = f"{name}[{'-'.join(map(str, values.values()))}]" if values else name
-                yield Case(label, lambda peer, name=name, values=values: getattr(cls(), name)(peer=peer, **values))
+                yield Case(label, partial(_run, cls, name, values))
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Tell pytest over which values each case goes."""
@@ -150,6 +151,10 @@ class Contract:
         if over := getattr(method, "over", None):
             values = [tuple(each.values()) for each in _values(type(self), method)]
             metafunc.parametrize(tuple(over), values, ids=["-".join(map(str, each)) for each in values])
+
+
+def _run(cls: type[Contract], name: str, values: dict[str, Any], peer: Peer) -> None:
+    getattr(cls(), name)(peer=peer, **values)
 
 
 def _marked(cls: type[Contract]) -> Iterator[tuple[str, Any]]:

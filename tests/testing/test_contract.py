@@ -1,0 +1,35 @@
+"""The fake is held to the contract that we ship; and the contract says what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.testing.approvers import CLEARED, REFUSED, a_fake
+
+from clearance.testing.contract import AsyncTransportContract, Peer, TransportContract
+
+
+class TestFakeTransport(TransportContract):
+    cannot = frozenset({"other"})
+    cleared_type = CLEARED
+    refused_type = REFUSED
+
+    @classmethod
+    @contextmanager
+    def connected(cls, folder: Path) -> Iterator[Peer]:
+        with a_fake() as peer:
+            yield peer
+
+
+class TestFakeTransportOnAnEventLoop(AsyncTransportContract):
+    cannot = frozenset({"other"})
+    cleared_type = CLEARED
+    refused_type = REFUSED
+
+    @classmethod
+    @contextmanager
+    def connected(cls, folder: Path) -> Iterator[Peer]:
+        with a_fake() as peer:
+            yield peer
