@@ -62,7 +62,7 @@ def decisions(status: Status | None = None, **fields: SearchStrategy[Any]) -> Se
         return st.sampled_from(Status).flatmap(lambda one: decisions(one, **fields))
     texts = _texts()
     times = st.none() | st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC))
-    edits = st.just({})
+    edits: SearchStrategy[dict[str, Json]] = st.just({})
     if status is Status.APPROVED or status in CLAIMED:
         edits = st.just({}) | st.dictionaries(texts, json_values(), max_size=2)
     return st.builds(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import secrets
 import tempfile
 import threading
@@ -72,6 +74,15 @@ class Request:
         return Withdraw(self.id, "no longer wanted", TIMEOUT)
 
 
+def digest_of(what: str) -> str:
+    """A digest, as calls have them."""
+    return base64.urlsafe_b64encode(hashlib.sha256(what.encode()).digest()).decode().rstrip("=")
+
+
+OTHER_CALL, CHANGED_CALL = digest_of("another call"), digest_of("the call, as an approver changed it")
+"""Digests of calls that nobody asked for, and of one that an approver made of another."""
+
+
 def fresh() -> str:
     """A name that nothing else has."""
     return secrets.token_hex(16)
@@ -133,7 +144,7 @@ class Carrying(Contract):
             tool_name="contract",
             description=f"Refund 5 on {name}",
             parameters={"charge_id": name, "amount": 5},
-            digest=name,
+            digest=digest_of(name),
             decide_within=DECIDE_WITHIN,
             run_within=RUN_WITHIN,
             editable=("amount",),

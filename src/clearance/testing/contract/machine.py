@@ -13,12 +13,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 from clearance.commands import Command
 from clearance.lifecycle import CLAIMED, OPEN, OUTCOMES, TABLE, Event
 from clearance.models import Status
-from clearance.testing.contract.carrying import EDITS, RUN_WITHIN, Carrying, Request, is_yes
+from clearance.testing.contract.carrying import CHANGED_CALL, EDITS, OTHER_CALL, RUN_WITHIN, Carrying, Request, is_yes
 from clearance.testing.contract.peers import Peer, case
 from clearance.testing.contract.standing import stands
 
 F = TypeVar("F", bound=Callable[..., Any])
-NONCES = ("one-run", "other-run")
+NONCES = ("the-nonce-of-one-run", "the-nonce-of-another-run")
 
 
 class Known:
@@ -81,10 +81,15 @@ def _machine(contract: Carrying, peer: Peer) -> type[RuleBasedStateMachine]:
             assert answer is None or answer.action_id == known.request.id
             return answer
 
-        @rule(target=requests)
-        def submit(self) -> Known:
-            self.known.append(Known(contract.submitted(peer.transport)))
-            return self.known[-1]
+        @rule(target=requests, answer=st.sampled_from(["none", "yes", "changed"]))
+        def submit(self, answer: str) -> Known:
+            known = Known(contract.submitted(peer.transport))
+            self.known.append(known)
+            if answer == "yes":
+                self.approve(known)
+            elif answer == "changed" and contract.can(["edit"]):
+                self.approve_with_changes(known)
+            return known
 
         @rule(known=requests)
         def submit_again(self, known: Known) -> None:
@@ -129,10 +134,10 @@ def _machine(contract: Carrying, peer: Peer) -> type[RuleBasedStateMachine]:
             known=requests,
             nonce=st.sampled_from(NONCES),
             right=st.sampled_from([True, True, False]),
-            edited=st.sampled_from([None, "as-changed"]),
+            edited=st.sampled_from([None, CHANGED_CALL]),
         )
         def claim(self, known: Known, nonce: str, right: bool, edited: str | None) -> None:
-            digest = known.request.digest if right else "other"
+            digest = known.request.digest if right else OTHER_CALL
             edited = edited if contract.can(["edit"]) else None
             answer = self.tried(known, known.request.claim(nonce=nonce, digest=digest, edited=edited))
             assert is_yes(answer, nonce) is known.claim(nonce, digest, edited), f"{known.status}: {answer}"

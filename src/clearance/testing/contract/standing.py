@@ -9,8 +9,10 @@ from clearance.commands import Command
 from clearance.lifecycle import CLAIMED, OPEN, OUTCOMES, REFUSED, TABLE, Event
 from clearance.models import Decision, Status
 from clearance.testing.contract.carrying import (
+    CHANGED_CALL,
     DECIDE_WITHIN,
     EDITS,
+    OTHER_CALL,
     RUN_WITHIN,
     Carrying,
     Request,
@@ -70,15 +72,13 @@ DEEDS = [
     Deed("submitted again", None, command=lambda request: request.submit),
     Deed("awaited", None, command=lambda request: request.wait()),
     Deed("claimed", Event.CLAIM, ("claim",), command=lambda request: request.claim()),
-    Deed("claimed with another digest", None, ("claim",), command=lambda request: request.claim(digest="other")),
+    Deed("claimed with another digest", None, ("claim",), command=lambda request: request.claim(digest=OTHER_CALL)),
     Deed("claimed without a digest", None, ("claim",), command=lambda request: request.claim(digest="")),
-    Deed("claimed as if edited", None, ("claim",), command=lambda request: request.claim(edited="other")),
+    Deed("claimed as if edited", None, ("claim",), command=lambda request: request.claim(edited=OTHER_CALL)),
     _reported(Status.COMPLETED),
     _reported(Status.FAILED),
     _reported(Status.UNKNOWN),
-    Deed(
-        "reported by another run", None, ("claim", "outcome"), command=lambda request: request.report(nonce="another")
-    ),
+    Deed("reported by another run", None, ("claim", "outcome"), command=lambda request: request.report(nonce=fresh())),
     Deed("withdrawn", Event.WITHDRAW, ("withdraw",), command=lambda request: request.withdraw()),
     Deed("approved", Event.APPROVE, approver=lambda peer, request: peer.approver.approve(request.id, {})),
     Deed("denied", Event.DENY, approver=lambda peer, request: peer.approver.deny(request.id, "no")),
@@ -169,12 +169,13 @@ class StandingCases(Carrying):
 
         assert all(is_yes(self.carry(peer.transport, request.claim()), request.nonce) for _ in range(3))
 
-    @case("claim", status=[Status.APPROVED, Status.EXECUTING], digest=["other", ""])
+    @case("claim", status=[Status.APPROVED, Status.EXECUTING], digest=["another", "no"])
     def test_a_repeated_claim_for_another_call_is_no_repeat(self, peer: Peer, status: Status, digest: str) -> None:
         """The nonce alone is no leave: the digest has to be the one that was cleared."""
         request = self.brought(peer, status)
 
-        wrong = self.tried(peer.transport, request.claim(digest=digest))
+        claim = request.claim(digest=OTHER_CALL if digest == "another" else "")
+        wrong = self.tried(peer.transport, claim)
 
         assert not is_yes(wrong, request.nonce)
 
@@ -216,11 +217,12 @@ class StandingCases(Carrying):
     def test_a_changed_call_is_claimed_with_the_digest_of_what_will_run_and_once(self, peer: Peer) -> None:
         """Repeated for the same call, not for a third one, and not by another run."""
         request = self.approved(peer, EDITS)
-        claim = request.claim(edited="as-changed")
+        claim = request.claim(edited=CHANGED_CALL)
 
         assert is_yes(self.carry(peer.transport, claim), request.nonce)
         assert is_yes(self.carry(peer.transport, claim), request.nonce)
-        for other in (request.claim(edited="third"), request.claim(), request.claim(edited="as-changed", nonce="x")):
+        run = request.claim(edited=CHANGED_CALL, nonce=fresh())
+        for other in (request.claim(edited=OTHER_CALL), request.claim(), run):
             assert not is_yes(self.tried(peer.transport, other), other.nonce)
 
 
