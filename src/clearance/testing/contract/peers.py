@@ -121,9 +121,9 @@ class Contract:
         super().__init_subclass__(**options)
         if unknown := sorted(set(cls.cannot) - set(ABILITIES)):
             raise TypeError(f"{cls.__name__}.cannot has {unknown[0]!r}; what can be declared: {', '.join(ABILITIES)}.")
-        for name, method in _marked(cls):
-            if not _values(cls, method):
-                setattr(cls, name, None)  # pytest does not collect what cannot be called
+        for name, method in _inherited(cls):
+            # pytest does not collect what cannot be called.
+            setattr(cls, name, method if _values(cls, method) else None)
 
     @classmethod
     def can(cls, needs: Iterable[str]) -> bool:
@@ -155,6 +155,14 @@ class Contract:
 
 def _run(cls: type[Contract], name: str, values: dict[str, Any], peer: Peer) -> None:
     getattr(cls(), name)(peer=peer, **values)
+
+
+def _inherited(cls: type[Contract]) -> Iterator[tuple[str, Any]]:
+    """The cases of all classes above, also those that one of these has left out; not those that this one overrides."""
+    found: dict[str, Any] = {}
+    for above in reversed(cls.__mro__[1:]):
+        found |= {name: method for name, method in vars(above).items() if hasattr(method, "over")}
+    yield from ((name, method) for name, method in found.items() if name not in vars(cls))
 
 
 def _marked(cls: type[Contract]) -> Iterator[tuple[str, Any]]:

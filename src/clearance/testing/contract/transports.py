@@ -12,7 +12,7 @@ import pytest
 
 from clearance.commands import Command
 from clearance.models import Decision, Status
-from clearance.testing.contract.carrying import PATIENCE, AsyncCarrying, SyncCarrying
+from clearance.testing.contract.carrying import AsyncCarrying, SyncCarrying
 from clearance.testing.contract.guarded import FaultyCases
 from clearance.testing.contract.machine import MachineCases
 from clearance.testing.contract.naming import NamingCases, WaitingCases
@@ -24,6 +24,8 @@ from clearance.transports.base import AsyncTransport, Transport
 
 LONG = 0.1
 """Seconds after which an exchange has taken long enough for others to have had a turn."""
+CANCELLED_WITHIN = 5.0
+"""Seconds that a wait may take to end once it is cancelled."""
 
 
 class _Cases(StandingCases, NamingCases, WaitingCases, RaceCases, FaultyCases, MachineCases):
@@ -99,10 +101,12 @@ class AsyncTransportContract(AsyncCarrying, _Cases):
         request = self.submitted(peer.transport)
 
         async def cancelled() -> bool:
-            waiting = asyncio.ensure_future(peer.transport.asend(request.wait(hold=PATIENCE / 2)))
+            waiting = asyncio.ensure_future(peer.transport.asend(request.wait(hold=2 * CANCELLED_WITHIN)))
             await asyncio.sleep(LONG / 10)
             waiting.cancel()
-            done, _ = await asyncio.wait([waiting], timeout=PATIENCE / 4)
+            done, _ = await asyncio.wait([waiting], timeout=CANCELLED_WITHIN)
+            waiting.cancel()
+            await asyncio.wait([waiting])
             return bool(done)
 
         assert self.run(cancelled()), "it went on waiting"
