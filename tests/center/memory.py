@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from clearance.center import audit
 from clearance.center.audit import Link
-from clearance.center.faults import Conflict
+from clearance.center.faults import Conflict, StoreUnavailable
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.center.store import rows
 from clearance.center.store.base import Life, Standing, Tx
@@ -104,6 +104,8 @@ class MemoryTx:
     # Actions
 
     def add_action(self, record: Record) -> Record:
+        if record.key is not None and self.action_by_key(record.requester, record.key) is not None:
+            raise StoreUnavailable("There is an action under this key already")
         record = replace(record, id=len(self.records) + 1, version=1)
         self._put(self.records, record.id, record)
         self.changed.add(record.id)

@@ -37,7 +37,10 @@ _HOMES = {
     "TransportContract": "transports",
 }
 _TO_INSTALL = {"peers": "pytest", "stores": "'clearance[center]' pytest hypothesis", "transports": "pytest hypothesis"}
-_PARTS = ("carrying", "faulty", "guarded", "machine", "naming", "peers", "races", "standing", "stores", "transports")
+_PARTS = (
+    *("carrying", "declared", "guarded", "keeping", "machine", "naming", "peers", "races", "standing", "stores"),
+    *("store_machine", "transports", "units"),
+)
 
 with contextlib.suppress(ImportError):  # without pytest a failure says less; unittest can run the cases, too
     import pytest

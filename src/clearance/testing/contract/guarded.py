@@ -27,8 +27,9 @@ from clearance.testing.contract.carrying import (
     is_yes,
     silently,
 )
+from clearance.testing.contract.declared import case
 from clearance.testing.contract.naming import WORDS
-from clearance.testing.contract.peers import Peer, case
+from clearance.testing.contract.peers import Peer
 from clearance.testing.faults import TRANSIENT, AsyncFaultyTransport, Fault, FaultyTransport, mostly, once
 
 DOORS = ["decorator", "block"]

@@ -14,7 +14,8 @@ from clearance.commands import Command
 from clearance.lifecycle import CLAIMED, OPEN, OUTCOMES, TABLE, Event
 from clearance.models import Status
 from clearance.testing.contract.carrying import CHANGED_CALL, EDITS, OTHER_CALL, RUN_WITHIN, Carrying, Request, is_yes
-from clearance.testing.contract.peers import Peer, case
+from clearance.testing.contract.declared import case
+from clearance.testing.contract.peers import Peer
 from clearance.testing.contract.standing import stands
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,7 +10,8 @@ from clearance.commands import Await, Claim, Command, Report, Withdraw
 from clearance.lifecycle import CLAIMED, OPEN
 from clearance.models import Outcome, Status
 from clearance.testing.contract.carrying import TIMEOUT, Carrying, Request, fresh, is_yes
-from clearance.testing.contract.peers import OFFERED, Peer, case
+from clearance.testing.contract.declared import case
+from clearance.testing.contract.peers import OFFERED, Peer
 
 
 class About:

@@ -8,7 +8,8 @@ from typing import Any
 from clearance.lifecycle import CLAIMED, REFUSED
 from clearance.models import Decision, Status
 from clearance.testing.contract.carrying import Carrying, Job, fresh, is_yes, silently
-from clearance.testing.contract.peers import Peer, case
+from clearance.testing.contract.declared import case
+from clearance.testing.contract.peers import Peer
 
 ROUNDS = range(5)
 MANY = 6

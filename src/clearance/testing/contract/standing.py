@@ -20,7 +20,8 @@ from clearance.testing.contract.carrying import (
     is_yes,
     silently,
 )
-from clearance.testing.contract.peers import Peer, case
+from clearance.testing.contract.declared import case
+from clearance.testing.contract.peers import Peer
 
 
 @dataclass(frozen=True, slots=True)

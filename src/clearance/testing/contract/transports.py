@@ -13,10 +13,11 @@ import pytest
 from clearance.commands import Command
 from clearance.models import Decision, Status
 from clearance.testing.contract.carrying import AsyncCarrying, SyncCarrying
+from clearance.testing.contract.declared import case
 from clearance.testing.contract.guarded import FaultyCases
 from clearance.testing.contract.machine import MachineCases
 from clearance.testing.contract.naming import NamingCases, WaitingCases
-from clearance.testing.contract.peers import Peer, case
+from clearance.testing.contract.peers import Peer
 from clearance.testing.contract.races import RaceCases
 from clearance.testing.contract.standing import StandingCases
 from clearance.testing.faults import AsyncFaultyTransport, FaultyTransport
