@@ -45,9 +45,10 @@ def _save_that_conflicts_too_late(tx: MemoryTx, record: Record, _save: Any = Mem
     return saved
 
 
-def _without(field: str, empty: object) -> Callable[[MemoryTx, Record], Record]:
+def _without(field: str, empty: Any) -> Callable[[MemoryTx, Record], Record]:
     def save(tx: MemoryTx, record: Record, _add: Any = MemoryTx.add_action) -> Record:
-        added: Record = _add(tx, replace(record, **{field: empty}))
+        changes: dict[str, Any] = {field: empty}
+        added: Record = _add(tx, replace(record, **changes))
         return added
 
     return save

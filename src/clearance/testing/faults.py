@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from clearance.commands import Await, Command
+from clearance.commands import Await, Command, Pause
 from clearance.drivers import Clock
 from clearance.errors import AuthorizationUnavailable
 from clearance.models import Decision, Status
@@ -81,8 +81,8 @@ class Exchange:
 
 Draw: TypeAlias = Callable[[int, Command, random.Random], Fault]
 """Says what happens to the exchange with this number (from 1), by chance where it likes."""
-_Carry: TypeAlias = Generator[Command | float, Any, Any]
-"""Yields the commands that arrive, and is sent the decisions; or yields seconds that pass."""
+_Carry: TypeAlias = Generator[Command | Pause, Any, Any]
+"""Yields the commands that arrive, and is sent the decisions; or yields time that passes."""
 
 
 def mostly(calm: float = 0.5) -> Draw:
@@ -156,14 +156,14 @@ def _carried(command: Command, fault: Fault, dice: random.Random) -> _Carry:
             yield from _arrive([command])
             return (yield command)
         case Fault.DELAYED:
-            yield command.timeout * dice.random() / 2
+            yield Pause(command.timeout * dice.random() / 2)
             return (yield command)
         case Fault.REQUEST_LOST | Fault.REORDERED:
-            yield command.timeout
+            yield Pause(command.timeout)
             raise _fault("timeout", "No answer came in time.", transient=True)
         case Fault.REPLY_LOST:
             yield from _arrive([command])
-            yield command.timeout
+            yield Pause(command.timeout)
             raise _fault("timeout", "No answer came in time.", transient=True)
         case Fault.TOO_MANY:
             raise _fault("rate_limited", "HTTP 429.", transient=True, retry_after=dice.choice(RETRY_AFTER))
@@ -255,9 +255,9 @@ class FaultyTransport(_Faulty):
             except Exception as raised:  # noqa: BLE001 - what it means is the rule's to say
                 error = raised
 
-    def _taken(self, step: Command | float) -> Decision | None:
-        if isinstance(step, float):
-            self.clock.sleep(step)
+    def _taken(self, step: Command | Pause) -> Decision | None:
+        if isinstance(step, Pause):
+            self.clock.sleep(step.seconds)
             return None
         inner: Transport = self.inner
         decision = inner.send(_at_once(step))
@@ -283,9 +283,9 @@ class AsyncFaultyTransport(_Faulty):
             except Exception as raised:  # noqa: BLE001 - what it means is the rule's to say
                 error = raised
 
-    async def _taken(self, step: Command | float) -> Decision | None:
-        if isinstance(step, float):
-            await self.clock.asleep(step)
+    async def _taken(self, step: Command | Pause) -> Decision | None:
+        if isinstance(step, Pause):
+            await self.clock.asleep(step.seconds)
             return None
         inner: AsyncTransport = self.inner
         decision = await inner.asend(_at_once(step))

@@ -56,10 +56,13 @@ class MachineCases(Carrying):
     @case()
     def test_any_conversation_goes_as_the_lifecycle_says(self, peer: Peer) -> None:
         """Hypothesis looks for the shortest one that does not."""
-        quiet = settings(
-            settings(), max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        runs = settings(
+            max_examples=settings().max_examples // 4 + 1,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         )
-        run_state_machine_as_test(_machine(self, peer), settings=quiet)
+        run_state_machine_as_test(_machine(self, peer), settings=runs)
 
 
 def _machine(contract: Carrying, peer: Peer) -> type[RuleBasedStateMachine]:

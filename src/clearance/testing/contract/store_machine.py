@@ -87,10 +87,13 @@ class StoreMachineCases(StoreCases):
     @case()
     def test_any_units_of_work_leave_what_they_would_in_plain_lists(self, store: Store) -> None:
         """Hypothesis looks for the shortest ones that do not."""
-        quiet = settings(
-            settings(), max_examples=15, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+        runs = settings(
+            max_examples=settings().max_examples // 8 + 1,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         )
-        run_state_machine_as_test(_machine(store), settings=quiet)
+        run_state_machine_as_test(_machine(store), settings=runs)
 
 
 def _machine(store: Store) -> type[RuleBasedStateMachine]:
