@@ -34,41 +34,45 @@ from clearance.testing.strategies import actions
 from clearance.witness import TILE, Tree, leaf
 
 AGENT = Principal(REQUESTER, "billing-bot", Role.USER)
-FULL: dict[str, Any] = {
-    "status": Status.EXECUTING,
-    "claims": True,
-    "approval_read": True,
-    "risk_score": 55,
-    "risk_level": "medium",
-    "factors": (Factor("amount", 20, "5,000 is much"),),
-    "rule": "large-refunds",
-    "decider": "admin-1",
-    "decided_by": "carol",
-    "decided_at": 5,
-    "reason": "fine \u2013 \u6771\u4eac",
-    "reason_code": "approver",
-    "channel": "inbox",
-    "run_by": 50,
-    "nonce": "nonce",
-    "claimed_at": 6,
-    "run_until": 60,
-    "outcome": Outcome(Status.COMPLETED, None, 1.5, ("half", "done")),
-    "edits": {"amount": 3},
-    "edited_digest": "edited",
-    "requester_owner": "ann",
-    "stages": (Stage(2, ("carol",), ("admin",), ("eve",)),),
-    "votes": (Vote(0, "admin-1", "carol", 5, "ann"),),
-    "escalate_to": ("dave",),
-    "escalated_at": 4,
-    "asked_because": "it is large",
-    "message_for_model": "ask a person",
-    "run_within": 30.0,
-    "may_change": ("amount",),
-    "new_call": "0" * 32,
-    "nist_control": "AC-3",
-    "mitre_tactic": "TA0010",
-}
-"""A value of its own for every field that has a default."""
+
+
+def a_full_record() -> Record:
+    """With a value of its own in every field that has a default."""
+    return a_record(
+        "key",
+        status=Status.EXECUTING,
+        claims=True,
+        approval_read=True,
+        risk_score=55,
+        risk_level="medium",
+        factors=(Factor("amount", 20, "5,000 is much"),),
+        rule="large-refunds",
+        decider="admin-1",
+        decided_by="carol",
+        decided_at=5,
+        reason="fine \u2013 \u6771\u4eac",
+        reason_code="approver",
+        channel="inbox",
+        run_by=50,
+        nonce="nonce",
+        claimed_at=6,
+        run_until=60,
+        outcome=Outcome(Status.COMPLETED, None, 1.5, ("half", "done")),
+        edits={"amount": 3},
+        edited_digest="edited",
+        requester_owner="ann",
+        stages=(Stage(2, ("carol",), ("admin",), ("eve",)),),
+        votes=(Vote(0, "admin-1", "carol", 5, "ann"),),
+        escalate_to=("dave",),
+        escalated_at=4,
+        asked_because="it is large",
+        message_for_model="ask a person",
+        run_within=30.0,
+        may_change=("amount",),
+        new_call="0" * 32,
+        nist_control="AC-3",
+        mitre_tactic="TA0010",
+    )
 
 
 class ActionCases(StoreCases):
@@ -77,9 +81,9 @@ class ActionCases(StoreCases):
     @case()
     def test_every_field_of_an_action_comes_back_as_it_was(self, store: Store) -> None:
         """Also those that few actions have."""
-        added = do(store, adding("key", **FULL))
+        added = do(store, lambda tx: tx.add_action(a_full_record()))
 
-        assert added == replace(a_record("key", **FULL), id=1, version=1)
+        assert added == replace(a_full_record(), id=1, version=1)
         assert do(store, lambda tx: tx.action(1)) == added
         saved = do(store, lambda tx: tx.save_action(replace(added, nonce=None, outcome=None)))
         assert do(store, lambda tx: tx.action(1)) == saved == replace(added, nonce=None, outcome=None, version=2)
