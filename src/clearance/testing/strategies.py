@@ -16,10 +16,10 @@ from clearance.testing.fake import OFFERS
 try:
     from hypothesis import strategies as st
     from hypothesis.strategies import DrawFn, SearchStrategy
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "clearance.testing.strategies needs hypothesis, which is not installed. Run: pip install hypothesis"
-    ) from missing
+    ) from _missing
 
 
 def actions(**fields: SearchStrategy[Any]) -> SearchStrategy[Action]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from clearance.commands import Await, Claim, Command, Report, Submit
@@ -52,7 +53,7 @@ class Watched:
         before: Callable[[Command], object] = lambda _command: None,
     ) -> None:
         self.ids: list[str] = []
-        self.nonce = ""
+        self.nonce: str = ""
         self._inner, self._submitted, self._before = inner, submitted, before
         self._lock = threading.Lock()
         for name in ("clock", "binding_key"):
@@ -243,17 +244,18 @@ class GuardedCases(Carrying):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
 class Step:
-    """A kind of command of the conversation."""
+    """A kind of command of the conversation, and what the other end needs to offer for it."""
 
-    def __init__(self, kind: type[Command], *needs: str) -> None:
-        self.kind, self.needs = kind, needs
+    kind: type[Command]
+    needs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.kind.__name__
 
 
-STEPS = [Step(Submit), Step(Await), Step(Claim, "claim"), Step(Report, "outcome")]
+STEPS = [Step(Submit), Step(Await), Step(Claim, ("claim",)), Step(Report, ("outcome",))]
 FAULTS = [fault for fault in Fault if fault is not Fault.NONE]
 
 

@@ -27,7 +27,7 @@ class Known:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.status = Status.PENDING
+        self.status: Status = Status.PENDING
         self.nonce: str | None = None
         self.edited = False
 

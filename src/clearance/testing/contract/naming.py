@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from clearance.commands import Await, Claim, Command, Report, Withdraw
@@ -14,11 +14,13 @@ from clearance.testing.contract.declared import case
 from clearance.testing.contract.peers import OFFERED, Peer
 
 
+@dataclass(frozen=True, slots=True)
 class About:
     """A kind of command about an action, and what the other end needs to offer for it."""
 
-    def __init__(self, name: str, make: Callable[[str], Command], *needs: str) -> None:
-        self.name, self.make, self.needs = name, make, needs
+    name: str
+    make: Callable[[str], Command]
+    needs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -26,9 +28,9 @@ class About:
 
 ABOUT = [
     About("await", lambda action_id: Await(action_id, 0.0, TIMEOUT)),
-    About("claim", lambda action_id: Claim(action_id, "digest", "nonce", TIMEOUT), "claim"),
-    About("report", lambda action_id: Report(action_id, "nonce", Outcome(Status.COMPLETED), TIMEOUT), "outcome"),
-    About("withdraw", lambda action_id: Withdraw(action_id, "", TIMEOUT), "withdraw"),
+    About("claim", lambda action_id: Claim(action_id, "digest", "nonce", TIMEOUT), ("claim",)),
+    About("report", lambda action_id: Report(action_id, "nonce", Outcome(Status.COMPLETED), TIMEOUT), ("outcome",)),
+    About("withdraw", lambda action_id: Withdraw(action_id, "", TIMEOUT), ("withdraw",)),
 ]
 NOBODYS = ["0", "-1", "987654321987", "9" * 30, "x", "", " 1", "1.0", "../1", "1/claim", "\u0661"]
 """Ids that no action has."""

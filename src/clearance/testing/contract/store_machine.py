@@ -22,12 +22,12 @@ from clearance.testing.contract.declared import case
 from clearance.testing.contract.units import REQUESTER, StoreCases, a_record, do
 
 Step: TypeAlias = tuple[str, int, Status]
-steps = st.tuples(
+_steps = st.tuples(
     st.sampled_from(["add", "save", "save", "save the old one", "append", "switch", "drop"]),
     st.integers(0, 30),
     st.sampled_from(Status),
 )
-units = st.tuples(st.lists(steps, min_size=1, max_size=5), st.booleans())
+_units = st.tuples(st.lists(_steps, min_size=1, max_size=5), st.booleans())
 
 
 class Failed(Exception):
@@ -101,7 +101,7 @@ def _machine(store: Store) -> type[RuleBasedStateMachine]:
     holder = [Kept()]
 
     class AnyUnits(RuleBasedStateMachine):
-        @rule(unit=units)
+        @rule(unit=_units)
         def run(self, unit: tuple[list[Step], bool]) -> None:
             """A unit, which keeps all of it or nothing."""
             found, fails = unit
