@@ -10,6 +10,7 @@ import pytest
 import clearance
 import clearance.testing
 import clearance.transports
+from clearance.testing import contract
 
 
 def test_the_public_list_is_exactly_this() -> None:
@@ -54,6 +55,18 @@ def test_the_transports_are_exactly_these() -> None:
 
 def test_the_testing_kit_is_exactly_this() -> None:
     assert sorted(clearance.testing.__all__) == ["Asked", "FakeTransport", "VirtualClock"]
+
+
+def test_the_contracts_are_exactly_these() -> None:
+    assert sorted(contract.__all__) == [
+        "Approver",
+        "AsyncTransportContract",
+        "Peer",
+        "StoreContract",
+        "TransportContract",
+    ]
+    with pytest.raises(AttributeError, match="PolicyContract"):
+        contract.PolicyContract
 
 
 MODULES: list[ModuleType] = [clearance, clearance.transports, clearance.testing]
