@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -50,6 +50,118 @@ class Known:
             self.move(OUTCOMES[status])
 
 
+def _able(*needs: str) -> Callable[[F], F]:
+    """Take this step only where the other end can do all of this."""
+    return precondition(lambda machine: machine.contract.can(needs))
+
+
+class _AnyConversation(RuleBasedStateMachine):
+    """Each rule takes a step at the other end, and the same one in `Known`."""
+
+    contract: ClassVar[Carrying]
+    peer: ClassVar[Peer]
+    requests = Bundle("requests")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: list[Known] = []
+
+    def tried(self, known: Known, command: Command) -> Any:
+        answer = self.contract.tried(self.peer.transport, command)
+        assert answer is None or answer.action_id == known.request.id
+        return answer
+
+    @rule(target=requests, answer=st.sampled_from(["none", "yes", "changed"]))
+    def submit(self, answer: str) -> Known:
+        known = Known(self.contract.submitted(self.peer.transport))
+        self.known.append(known)
+        if answer == "yes":
+            self.approve(known)
+        elif answer == "changed" and self.contract.can(["edit"]):
+            self.approve_with_changes(known)
+        return known
+
+    @rule(known=requests)
+    def submit_again(self, known: Known) -> None:
+        stands(known.status, self.contract.carry(self.peer.transport, known.request.submit), known.request)
+
+    @rule(known=requests)
+    def approve(self, known: Known) -> None:
+        with suppress(Exception):
+            self.peer.approver.approve(known.request.id, {})
+        known.move(Event.APPROVE)
+
+    @_able("edit")
+    @rule(known=requests)
+    def approve_with_changes(self, known: Known) -> None:
+        was = known.status
+        with suppress(Exception):
+            self.peer.approver.approve(known.request.id, EDITS)
+        known.move(Event.APPROVE)
+        known.edited = known.edited or was is Status.PENDING
+
+    @rule(known=requests)
+    def deny(self, known: Known) -> None:
+        with suppress(Exception):
+            self.peer.approver.deny(known.request.id, "no")
+        known.move(Event.DENY)
+
+    @_able("revoke")
+    @rule(known=requests)
+    def revoke(self, known: Known) -> None:
+        with suppress(Exception):
+            self.peer.approver.revoke(known.request.id)
+        known.move(Event.REVOKE)
+
+    @_able("withdraw")
+    @rule(known=requests)
+    def withdraw(self, known: Known) -> None:
+        self.tried(known, known.request.withdraw())
+        known.move(Event.WITHDRAW)
+
+    @_able("claim")
+    @rule(
+        known=requests,
+        nonce=st.sampled_from(NONCES),
+        right=st.sampled_from([True, True, False]),
+        edited=st.sampled_from([None, CHANGED_CALL]),
+    )
+    def claim(self, known: Known, nonce: str, right: bool, edited: str | None) -> None:
+        digest = known.request.digest if right else OTHER_CALL
+        edited = edited if self.contract.can(["edit"]) else None
+        answer = self.tried(known, known.request.claim(nonce=nonce, digest=digest, edited=edited))
+        assert is_yes(answer, nonce) is known.claim(nonce, digest, edited), f"{known.status}: {answer}"
+
+    @_able("claim", "outcome")
+    @rule(known=requests, nonce=st.sampled_from(NONCES), status=st.sampled_from(sorted(OUTCOMES)))
+    def report(self, known: Known, nonce: str, status: Status) -> None:
+        self.tried(known, known.request.report(status, nonce=nonce))
+        known.report(nonce, status)
+
+    @_able("time")
+    @precondition(lambda self: not any(known.status is Status.EXECUTING for known in self.known))
+    @rule()
+    def let_time_pass(self) -> None:
+        self.peer.approver.let_pass(RUN_WITHIN + 1)
+        for known in self.known:
+            known.move(Event.LAPSE if known.status is Status.APPROVED else Event.EXPIRE)
+
+    @invariant()
+    def everything_stands_as_it_must(self) -> None:
+        for known in self.known[-3:]:
+            stands(known.status, self.contract.carry(self.peer.transport, known.request.wait()), known.request)
+            told = known.status in CLAIMED - {Status.EXECUTING} and self.contract.can(["outcome"])
+            if told and known.nonce:
+                again = known.request.report(known.status, nonce=known.nonce)
+                assert self.contract.carry(self.peer.transport, again).status is known.status
+
+    def teardown(self) -> None:
+        """Nothing is left that waits."""
+        for known in self.known:
+            if known.status in OPEN and self.contract.can(["withdraw"]):
+                self.contract.tried(self.peer.transport, known.request.withdraw())
+
+
 class MachineCases(Carrying):
     """The state machine."""
 
@@ -62,117 +174,5 @@ class MachineCases(Carrying):
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         )
-        run_state_machine_as_test(_machine(self, peer), settings=runs)
-
-
-def _machine(contract: Carrying, peer: Peer) -> type[RuleBasedStateMachine]:
-    """The machine on this peer."""
-
-    def able(*needs: str) -> Callable[[F], F]:
-        return precondition(lambda _: contract.can(needs))
-
-    class AnyConversation(RuleBasedStateMachine):
-        """Each rule takes a step at the other end, and the same one in `Known`."""
-
-        requests = Bundle("requests")
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.known: list[Known] = []
-
-        def tried(self, known: Known, command: Command) -> Any:
-            answer = contract.tried(peer.transport, command)
-            assert answer is None or answer.action_id == known.request.id
-            return answer
-
-        @rule(target=requests, answer=st.sampled_from(["none", "yes", "changed"]))
-        def submit(self, answer: str) -> Known:
-            known = Known(contract.submitted(peer.transport))
-            self.known.append(known)
-            if answer == "yes":
-                self.approve(known)
-            elif answer == "changed" and contract.can(["edit"]):
-                self.approve_with_changes(known)
-            return known
-
-        @rule(known=requests)
-        def submit_again(self, known: Known) -> None:
-            stands(known.status, contract.carry(peer.transport, known.request.submit), known.request)
-
-        @rule(known=requests)
-        def approve(self, known: Known) -> None:
-            with suppress(Exception):
-                peer.approver.approve(known.request.id, {})
-            known.move(Event.APPROVE)
-
-        @able("edit")
-        @rule(known=requests)
-        def approve_with_changes(self, known: Known) -> None:
-            was = known.status
-            with suppress(Exception):
-                peer.approver.approve(known.request.id, EDITS)
-            known.move(Event.APPROVE)
-            known.edited = known.edited or was is Status.PENDING
-
-        @rule(known=requests)
-        def deny(self, known: Known) -> None:
-            with suppress(Exception):
-                peer.approver.deny(known.request.id, "no")
-            known.move(Event.DENY)
-
-        @able("revoke")
-        @rule(known=requests)
-        def revoke(self, known: Known) -> None:
-            with suppress(Exception):
-                peer.approver.revoke(known.request.id)
-            known.move(Event.REVOKE)
-
-        @able("withdraw")
-        @rule(known=requests)
-        def withdraw(self, known: Known) -> None:
-            self.tried(known, known.request.withdraw())
-            known.move(Event.WITHDRAW)
-
-        @able("claim")
-        @rule(
-            known=requests,
-            nonce=st.sampled_from(NONCES),
-            right=st.sampled_from([True, True, False]),
-            edited=st.sampled_from([None, CHANGED_CALL]),
-        )
-        def claim(self, known: Known, nonce: str, right: bool, edited: str | None) -> None:
-            digest = known.request.digest if right else OTHER_CALL
-            edited = edited if contract.can(["edit"]) else None
-            answer = self.tried(known, known.request.claim(nonce=nonce, digest=digest, edited=edited))
-            assert is_yes(answer, nonce) is known.claim(nonce, digest, edited), f"{known.status}: {answer}"
-
-        @able("claim", "outcome")
-        @rule(known=requests, nonce=st.sampled_from(NONCES), status=st.sampled_from(sorted(OUTCOMES)))
-        def report(self, known: Known, nonce: str, status: Status) -> None:
-            self.tried(known, known.request.report(status, nonce=nonce))
-            known.report(nonce, status)
-
-        @able("time")
-        @precondition(lambda self: not any(known.status is Status.EXECUTING for known in self.known))
-        @rule()
-        def let_time_pass(self) -> None:
-            peer.approver.let_pass(RUN_WITHIN + 1)
-            for known in self.known:
-                known.move(Event.LAPSE if known.status is Status.APPROVED else Event.EXPIRE)
-
-        @invariant()
-        def everything_stands_as_it_must(self) -> None:
-            for known in self.known[-3:]:
-                stands(known.status, contract.carry(peer.transport, known.request.wait()), known.request)
-                told = known.status in CLAIMED - {Status.EXECUTING} and contract.can(["outcome"])
-                if told and known.nonce:
-                    again = known.request.report(known.status, nonce=known.nonce)
-                    assert contract.carry(peer.transport, again).status is known.status
-
-        def teardown(self) -> None:
-            """Nothing is left that waits."""
-            for known in self.known:
-                if known.status in OPEN and contract.can(["withdraw"]):
-                    contract.tried(peer.transport, known.request.withdraw())
-
-    return AnyConversation
+        machine = type("Conversation", (_AnyConversation,), {"contract": self, "peer": peer})
+        run_state_machine_as_test(machine, settings=runs)
