@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from clearance.commands import Command
-from clearance.lifecycle import CLAIMED, OPEN, OUTCOMES, TABLE, Event
-from clearance.models import Status
+from clearance.lifecycle import OPEN, OUTCOMES, TABLE, Event
+from clearance.models import Decision, Status
 from clearance.testing.contract.carrying import CHANGED_CALL, EDITS, OTHER_CALL, RUN_WITHIN, Carrying, Request, is_yes
 from clearance.testing.contract.declared import case
-from clearance.testing.contract.peers import Peer
+from clearance.testing.contract.peers import ABILITIES, Peer
 from clearance.testing.contract.standing import stands
 
-F = TypeVar("F", bound=Callable[..., Any])
 NONCES = ("the-nonce-of-one-run", "the-nonce-of-another-run")
+
+STEPS = [
+    *("claim", "claim", "claim", "claim", "outcome", "outcome", "outcome", "approve", "approve"),
+    *("edit", "deny", "revoke", "withdraw", "submit", "time"),
+]
+"""What may come next; what comes more often is here more often."""
 
 
 class Known:
@@ -50,110 +54,97 @@ class Known:
             self.move(OUTCOMES[status])
 
 
-def _able(*needs: str) -> Callable[[F], F]:
-    """Take this step only where the other end can do all of this."""
-    return precondition(lambda machine: machine.contract.can(needs))
-
-
 class _AnyConversation(RuleBasedStateMachine):
-    """Each rule takes a step at the other end, and the same one in `Known`."""
+    """Each step is taken at the other end, and in `Known`. One rule for all steps: so each of them has its share."""
 
     contract: ClassVar[Carrying]
     peer: ClassVar[Peer]
-    requests = Bundle("requests")
 
     def __init__(self) -> None:
         super().__init__()
         self.known: list[Known] = []
 
-    def tried(self, known: Known, command: Command) -> Any:
-        answer = self.contract.tried(self.peer.transport, command)
-        assert answer is None or answer.action_id == known.request.id
-        return answer
+    @initialize(answers=st.lists(st.sampled_from(["none", "yes", "yes", "changed"]), min_size=2, max_size=2))
+    def submit(self, answers: list[str]) -> None:
+        for answer in answers:
+            known = Known(self.contract.submitted(self.peer.transport))
+            self.known.append(known)
+            if answer != "none":
+                self.answer(known, "approve" if answer == "yes" else "edit")
 
-    @rule(target=requests, answer=st.sampled_from(["none", "yes", "changed"]))
-    def submit(self, answer: str) -> Known:
-        known = Known(self.contract.submitted(self.peer.transport))
-        self.known.append(known)
-        if answer == "yes":
-            self.approve(known)
-        elif answer == "changed" and self.contract.can(["edit"]):
-            self.approve_with_changes(known)
-        return known
-
-    @rule(known=requests)
-    def submit_again(self, known: Known) -> None:
-        stands(known.status, self.contract.carry(self.peer.transport, known.request.submit), known.request)
-
-    @rule(known=requests)
-    def approve(self, known: Known) -> None:
-        with suppress(Exception):
-            self.peer.approver.approve(known.request.id, {})
-        known.move(Event.APPROVE)
-
-    @_able("edit")
-    @rule(known=requests)
-    def approve_with_changes(self, known: Known) -> None:
-        was = known.status
-        with suppress(Exception):
-            self.peer.approver.approve(known.request.id, EDITS)
-        known.move(Event.APPROVE)
-        known.edited = known.edited or was is Status.PENDING
-
-    @rule(known=requests)
-    def deny(self, known: Known) -> None:
-        with suppress(Exception):
-            self.peer.approver.deny(known.request.id, "no")
-        known.move(Event.DENY)
-
-    @_able("revoke")
-    @rule(known=requests)
-    def revoke(self, known: Known) -> None:
-        with suppress(Exception):
-            self.peer.approver.revoke(known.request.id)
-        known.move(Event.REVOKE)
-
-    @_able("withdraw")
-    @rule(known=requests)
-    def withdraw(self, known: Known) -> None:
-        self.tried(known, known.request.withdraw())
-        known.move(Event.WITHDRAW)
-
-    @_able("claim")
     @rule(
-        known=requests,
+        deed=st.sampled_from(STEPS),
+        which=st.integers(0, 1),
         nonce=st.sampled_from(NONCES),
-        right=st.sampled_from([True, True, False]),
-        edited=st.sampled_from([None, CHANGED_CALL]),
+        slip=st.sampled_from(["", "", "", "the call", "its changes"]),
+        status=st.sampled_from(sorted(OUTCOMES)),
     )
-    def claim(self, known: Known, nonce: str, right: bool, edited: str | None) -> None:
-        digest = known.request.digest if right else OTHER_CALL
-        edited = edited if self.contract.can(["edit"]) else None
+    def step(self, deed: str, which: int, nonce: str, slip: str, status: Status) -> None:
+        known = self.known[which]
+        if deed in ABILITIES and not self.contract.can([deed]):
+            return
+        match deed:
+            case "claim":
+                self.claim(known, nonce, slip)
+            case "outcome" if self.contract.can(["claim"]):
+                self.tried(known, known.request.report(status, nonce=nonce))
+                known.report(nonce, status)
+            case "withdraw":
+                self.tried(known, known.request.withdraw())
+                known.move(Event.WITHDRAW)
+            case "time":
+                self.let_time_pass()
+            case "submit":
+                stands(known.status, self.contract.carry(self.peer.transport, known.request.submit), known.request)
+            case _:
+                self.answer(known, deed)
+        self.compare(known)
+
+    def answer(self, known: Known, deed: str) -> None:
+        """What an approver does, as far as it is not too late."""
+        approver, action_id, was = self.peer.approver, known.request.id, known.status
+        with suppress(Exception):
+            match deed:
+                case "approve" | "edit":
+                    approver.approve(action_id, EDITS if deed == "edit" and self.contract.can(["edit"]) else {})
+                case "deny":
+                    approver.deny(action_id, "no")
+                case "revoke":
+                    approver.revoke(action_id)
+        known.move({"deny": Event.DENY, "revoke": Event.REVOKE}.get(deed, Event.APPROVE))
+        is_changed = deed == "edit" and was is Status.PENDING and self.contract.can(["edit"])
+        known.edited = known.edited or is_changed
+
+    def claim(self, known: Known, nonce: str, slip: str) -> None:
+        """A claim that fits, or is for another call, or leaves the approver's changes out."""
+        digest = OTHER_CALL if slip == "the call" else known.request.digest
+        edited = CHANGED_CALL if known.edited is not (slip == "its changes") else None
         answer = self.tried(known, known.request.claim(nonce=nonce, digest=digest, edited=edited))
         assert is_yes(answer, nonce) is known.claim(nonce, digest, edited), f"{known.status}: {answer}"
 
-    @_able("claim", "outcome")
-    @rule(known=requests, nonce=st.sampled_from(NONCES), status=st.sampled_from(sorted(OUTCOMES)))
-    def report(self, known: Known, nonce: str, status: Status) -> None:
-        self.tried(known, known.request.report(status, nonce=nonce))
-        known.report(nonce, status)
-
-    @_able("time")
-    @precondition(lambda self: not any(known.status is Status.EXECUTING for known in self.known))
-    @rule()
     def let_time_pass(self) -> None:
+        """As long as an approval is good; not while something runs, whose claim could not be repeated any more then."""
+        if any(known.status is Status.EXECUTING for known in self.known):
+            return
         self.peer.approver.let_pass(RUN_WITHIN + 1)
         for known in self.known:
             known.move(Event.LAPSE if known.status is Status.APPROVED else Event.EXPIRE)
 
-    @invariant()
-    def everything_stands_as_it_must(self) -> None:
-        for known in self.known[-3:]:
-            stands(known.status, self.contract.carry(self.peer.transport, known.request.wait()), known.request)
-            told = known.status in CLAIMED - {Status.EXECUTING} and self.contract.can(["outcome"])
-            if told and known.nonce:
-                again = known.request.report(known.status, nonce=known.nonce)
-                assert self.contract.carry(self.peer.transport, again).status is known.status
+    def tried(self, known: Known, command: Command) -> Decision | None:
+        """The answer, if there is one; it is about this action."""
+        answer = self.contract.tried(self.peer.transport, command)
+        assert answer is None or answer.action_id == known.request.id
+        return answer
+
+    def compare(self, known: Known) -> None:
+        """It stands as it must."""
+        answer = self.contract.carry(self.peer.transport, known.request.wait())
+        stands(known.status, answer, known.request)
+        if known.status is Status.APPROVED:
+            assert bool(answer.edits) is known.edited
+        if known.nonce and known.status is not Status.EXECUTING and self.contract.can(["outcome"]):
+            again = known.request.report(known.status, nonce=known.nonce)
+            assert self.contract.carry(self.peer.transport, again).status is known.status
 
     def teardown(self) -> None:
         """Nothing is left that waits."""
