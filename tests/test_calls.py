@@ -18,6 +18,7 @@ from clearance.errors import UnguardableCallable, UnserializableArgument
 from clearance.models import CodeIdentity, Json
 from clearance.redaction import View
 from clearance.sealing import seal, spell
+from clearance.testing.strategies import Arguments, Signature, calls, signatures
 
 KEY = b"one key"
 CODE = CodeIdentity("billing", "refund", "function")
@@ -44,106 +45,14 @@ def bound(function: Callable[..., Any], *args: object, **kwargs: object) -> Call
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Signature:
-    """A signature to be made up: how many parameters of each kind, and which of them have defaults."""
-
-    positional_only: int
-    standard: int
-    defaults: int
-    keyword_only: int
-    keyword_defaults: frozenset[str]
-    star: bool
-    two_stars: bool
-
-    @property
-    def positional(self) -> list[str]:
-        return [f"p{n}" for n in range(self.positional_only + self.standard)]
-
-    @property
-    def required(self) -> list[str]:
-        """The positional parameters without a default."""
-        return self.positional[: len(self.positional) - self.defaults]
-
-    @property
-    def keywords(self) -> list[str]:
-        return [f"k{n}" for n in range(self.keyword_only)]
-
-    @property
-    def labels(self) -> list[str]:
-        return [*self.positional, *["*rest"] * self.star, *self.keywords, *["**more"] * self.two_stars]
-
-    @property
-    def source(self) -> str:
-        parts = [name if name in self.required else f"{name}='{name}'" for name in self.positional]
-        if self.positional_only:
-            parts.insert(self.positional_only, "/")
-        if self.star or self.keyword_only:
-            parts.append("*rest" if self.star else "*")
-        parts += [f"{name}='{name}'" if name in self.keyword_defaults else name for name in self.keywords]
-        parts += ["**more"] * self.two_stars
-        return f"def made_up({', '.join(parts)}): return dict(locals())"
-
-    def function(self) -> Callable[..., dict[str, object]]:
-        """A function with this signature, which returns what it received."""
-        namespace: dict[str, Any] = {}
-        exec(self.source, namespace)  # the only way to make up a signature
-        function: Callable[..., dict[str, object]] = namespace["made_up"]
-        return function
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """What a caller passes."""
-
-    args: tuple[object, ...]
-    kwargs: dict[str, object]
-
-
 some_values = st.integers(0, 9) | st.lists(st.integers(0, 9), max_size=2)
 any_arguments = st.builds(
     Arguments,
     st.lists(some_values, max_size=7).map(tuple),
     st.dictionaries(st.sampled_from(["p0", "p1", "p3", "k0", "k1", "rest", "more", "self"]), some_values, max_size=5),
 )
-
-
-@st.composite
-def signatures(draw: st.DrawFn) -> Signature:
-    small = st.integers(0, 3)
-    positional_only, standard = draw(small), draw(small)
-    return Signature(
-        positional_only,
-        standard,
-        draw(st.integers(0, positional_only + standard)),
-        draw(small),
-        draw(st.frozensets(st.sampled_from(["k0", "k1", "k2"]))),
-        draw(st.booleans()),
-        draw(st.booleans()),
-    )
-
-
-@st.composite
-def arguments_for(draw: st.DrawFn, signature: Signature) -> Arguments:
-    """Arguments that fit the signature, in any of the ways that Python allows."""
-    must = [name for name in signature.required if name in signature.positional[: signature.positional_only]]
-    count = draw(st.integers(len(must), len(signature.positional) + 3 * signature.star))
-    by_name = signature.positional[max(count, signature.positional_only) :] + signature.keywords
-    kwargs: dict[str, object] = {
-        name: draw(some_values)
-        for name in by_name
-        if name in signature.required
-        or (name in signature.keywords and name not in signature.keyword_defaults)
-        or draw(st.booleans())
-    }
-    if signature.two_stars:  # a made-up keyword may bear the name of a positional-only parameter, or of a star
-        free = ["extra", "rest", "more", *signature.positional[: signature.positional_only]]
-        kwargs |= draw(st.dictionaries(st.sampled_from(free), some_values, max_size=2))
-    return Arguments(tuple(draw(some_values) for _ in range(count)), kwargs)
-
-
 signatures_and_calls = signatures().flatmap(
-    lambda signature: st.tuples(st.just(signature), arguments_for(signature), arguments_for(signature))
+    lambda signature: st.tuples(st.just(signature), calls(signature), calls(signature))
 )
 
 

@@ -28,6 +28,7 @@ SAYS = {
         "restarted shop",
     ],
     "own_transport.py": ["refunded 50 on ch_1", "refused: too much", "outcomes: ['completed']"],
+    "test_own_transport.py": [" passed in "],
     "test_with_fake.py": ["3 passed"],
 }
 

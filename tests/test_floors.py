@@ -52,6 +52,9 @@ ASCEND_WORDS = frozenset(
 OF_THE_WIRE = ("clearance.wire", "clearance.center", "clearance.cli.deciding")
 """The wire itself, the server that speaks it, and the approver's list, which prints the server's JSON."""
 
+OF_STORES = tuple(f"clearance.testing.contract.{part}" for part in ("stores", "units", "keeping", "store_machine"))
+"""The contract that a Center's store keeps; nothing else that is there for tests needs a Center."""
+
 MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -141,8 +144,13 @@ def test_the_floors_below_the_carriers_read_no_clock_and_open_no_file(module: st
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if imports_center(module)])
-def test_only_the_cli_and_the_embedded_transport_enter_the_center(module: str) -> None:
-    assert module.startswith(("clearance.center", "clearance.cli", "clearance.transports.embedded"))
+def test_only_the_cli_the_embedded_transport_and_the_contract_for_stores_enter_the_center(module: str) -> None:
+    assert module.startswith(("clearance.center", "clearance.cli", "clearance.transports.embedded", *OF_STORES))
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if {"hypothesis", "pytest"} & set(imported(module))])
+def test_only_what_is_there_for_tests_knows_how_they_are_run(module: str) -> None:
+    assert module.startswith(tuple(f"clearance.testing.{part}" for part in ("contract", "strategies", "plugin")))
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("clearance.center")])

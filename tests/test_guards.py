@@ -191,6 +191,18 @@ def test_a_transport_that_answers_with_no_decision_lets_no_call_run(door: Door, 
     assert not body.ran
 
 
+@pytest.mark.parametrize("status", ["approved", "executing", "cleared", None, True], ids=repr)
+def test_a_decision_whose_status_is_none_that_there_is_lets_no_call_run(door: Door, body: Body, status: Any) -> None:
+    class Confused(FakeTransport):
+        def send(self, command: Command) -> Decision:
+            return replace(super().send(command), status=status)
+
+    with pytest.raises(AuthorizationUnavailable, match=r"whose status is no Status\. Nothing was run\."):
+        door.guard(body.pay, transport=Confused(True))("ch_1")
+
+    assert not body.ran
+
+
 def test_every_call_is_a_request_of_its_own(door: Door, body: Body) -> None:
     transport = Recorder()
     pay = door.guard(body.pay, transport=transport)

@@ -11,6 +11,7 @@ import clearance
 import clearance.testing
 import clearance.testing.matchers
 import clearance.transports
+from clearance.testing import contract
 
 
 def test_the_public_list_is_exactly_this() -> None:
@@ -80,6 +81,18 @@ def test_the_matchers_are_exactly_these() -> None:
         "over",
         "under",
     ]
+
+
+def test_the_contracts_are_exactly_these() -> None:
+    assert sorted(contract.__all__) == [
+        "Approver",
+        "AsyncTransportContract",
+        "Peer",
+        "StoreContract",
+        "TransportContract",
+    ]
+    with pytest.raises(AttributeError, match="PolicyContract"):
+        contract.PolicyContract
 
 
 MODULES: list[ModuleType] = [clearance, clearance.transports, clearance.testing, clearance.testing.matchers]

@@ -207,13 +207,20 @@ def _persistently(command: Command, terms: Terms, deadline: float) -> Conversati
             yield Pause(wanted)
             pause = min(pause * 2, LONGEST_PAUSE)
         else:
-            if not isinstance(answer, Decision):
-                raise AuthorizationUnavailable(
-                    f"The transport answered with a {type(answer).__name__}, not with a Decision.",
-                    reason_code="bad_answer",
-                    next_step="This is a fault of the transport; see the transport's documentation.",
-                )
-            return answer
+            return _checked(answer)
+
+
+def _checked(answer: object) -> Decision:
+    """The answer, if it is a decision with a status that there is."""
+    if isinstance(answer, Decision) and isinstance(answer.status, Status):
+        return answer
+    is_decision = isinstance(answer, Decision)
+    what = "a Decision whose status is no Status" if is_decision else f"a {type(answer).__name__}, not with a Decision"
+    raise AuthorizationUnavailable(
+        f"The transport answered with {what}.",
+        reason_code="bad_answer",
+        next_step="This is a fault of the transport; see the transport's documentation.",
+    )
 
 
 def _withdrawn(decision: Decision, reason: str) -> Conversation[None]:

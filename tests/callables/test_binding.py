@@ -8,10 +8,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_calls import Arguments, Signature, any_arguments, arguments_for, outcome_of, signatures
+from tests.test_calls import any_arguments, outcome_of
 
 from clearance import requires_authorization
 from clearance.testing import FakeTransport
+from clearance.testing.strategies import Arguments, Signature, calls, signatures
 
 Decorator = Callable[[Any], Any]
 Form = Callable[[Decorator, Signature, Arguments], Any]
@@ -109,7 +110,7 @@ def guarded_and_plain(form: Form, signature: Signature, bound: Arguments) -> tup
 several = settings(max_examples=2 * settings().max_examples)
 """There are many forms, and one function to try them with."""
 
-fitting = signatures().flatmap(lambda signature: st.tuples(st.just(signature), arguments_for(signature)))
+fitting = signatures().flatmap(lambda signature: st.tuples(st.just(signature), calls(signature)))
 
 
 @st.composite

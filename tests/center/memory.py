@@ -13,7 +13,7 @@ from clearance import lifecycle
 from clearance.center import audit
 from clearance.center.audit import Link
 from clearance.center.emergencies import BreakGlass, Count
-from clearance.center.faults import Conflict
+from clearance.center.faults import Conflict, StoreUnavailable
 from clearance.center.records import Entry, InForce, KeptPolicy, KeyRecord, KillSwitch, Principal, Record, Session
 from clearance.center.standing.approval import StandingApproval
 from clearance.center.store import rows
@@ -113,6 +113,8 @@ class MemoryTx:
     # Actions
 
     def add_action(self, record: Record) -> Record:
+        if record.key is not None and self.action_by_key(record.requester, record.key) is not None:
+            raise StoreUnavailable("There is an action under this key already")
         record = replace(record, id=len(self.records) + 1, version=1)
         self._put(self.records, record.id, record)
         self.changed.add(record.id)

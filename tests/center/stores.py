@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any
 
 from tests.center.desks import AGENT
 from tests.helpers import an_action
 
 from clearance.center.records import Record
-from clearance.center.store.base import Store, Tx
+from clearance.center.store.base import Tx
 from clearance.center.store.databases import is_url
 from clearance.center.store.sql import SqlTx
+from clearance.testing.contract.units import do, one_commit
 
-T = TypeVar("T")
+__all__ = ["a_record", "adding", "by_hand", "do", "driver", "one_commit"]
 
 
 def a_record(key: str | None = None) -> Record:
@@ -28,22 +28,6 @@ def a_record(key: str | None = None) -> Record:
 def adding(key: str | None = None) -> Callable[[Tx], Record]:
     """The unit of work that keeps one."""
     return lambda tx: tx.add_action(a_record(key))
-
-
-@contextlib.contextmanager
-def one_commit(store: Store) -> Iterator[None]:
-    """What is submitted inside is queued, and taken up together."""
-    go = threading.Event()
-    store.submit(lambda _: go.wait(30))
-    try:
-        yield
-    finally:
-        go.set()
-
-
-def do(store: Store, work: Callable[[Tx], T]) -> T:
-    """One transaction."""
-    return store.submit(work).result(30)
 
 
 def driver(tx: Tx) -> Any:

@@ -5,27 +5,23 @@ Each test runs on both databases.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
-from tests.center.desks import AGENT, DAVE
 from tests.center.stores import a_record, adding, by_hand, do, driver, one_commit
-from tests.helpers import an_action
 
-from clearance.center import audit, keys
+from clearance.center import audit
 from clearance.center.faults import Conflict, DatabaseRefused, StoreUnavailable
-from clearance.center.records import Entry, KillSwitch, Role, Session
+from clearance.center.records import Entry
 from clearance.center.store import tables
 from clearance.center.store.base import Store, Tx, Use
 from clearance.center.store.databases import open_store
 from clearance.center.store.writer import MOST_A_COMMIT
-from clearance.models import Status
+from clearance.testing.contract import StoreContract
 
 
 @pytest.fixture
@@ -35,48 +31,21 @@ def store(database_address: str) -> Iterator[Store]:
     store.close()
 
 
+class TestBoth(StoreContract):
+    """The contract that we ship, on both."""
+
+    crowd = MOST_A_COMMIT + 50
+
+    @pytest.fixture
+    def where(self, database_address: str) -> str:
+        return database_address
+
+    @classmethod
+    def open(cls, where: str) -> Store:
+        return open_store(where)
+
+
 # Units of work
-
-
-def test_one_failing_unit_takes_no_other_with_it(store: Store) -> None:
-    def failing(tx: Tx) -> None:
-        tx.add_action(a_record("lost"))
-        raise LookupError("mine")
-
-    with one_commit(store):
-        first, second, third = store.submit(adding("1")), store.submit(failing), store.submit(adding("3"))
-
-    assert first.result(30).id == 1
-    with pytest.raises(LookupError, match="mine"):
-        second.result(30)
-    third.result(30)
-    kept = store.submit(lambda tx: [record.key for record in tx.actions(oldest_first=True)]).result(30)
-    assert kept == ["1", "3"]
-
-
-def test_what_a_failed_unit_did_is_not_so_for_those_behind_it(store: Store) -> None:
-    switch = KillSwitch("", "", True, "smoke", 1, DAVE.id, DAVE.name)
-
-    def entering(event: str) -> Callable[[Tx], list[KillSwitch]]:
-        def work(tx: Tx) -> list[KillSwitch]:
-            tx.append(Entry(1, event, DAVE.id))
-            return list(tx.switches())
-
-        return work
-
-    def failing(tx: Tx) -> None:
-        tx.put_switch(switch)
-        assert entering("lost")(tx) == [switch]
-        raise LookupError("mine")
-
-    with one_commit(store):
-        seen = [store.submit(work) for work in (entering("a"), failing, entering("b"), entering("c"))]
-
-    assert [future.exception(30) is None for future in seen] == [True, False, True, True]
-    assert [future.result(30) for future in seen if future.exception(30) is None] == [[], [], []]
-    links = do(store, lambda tx: list(tx.audit()))
-    assert [json.loads(link.body)["event"] for link in links] == ["a", "b", "c"]
-    assert audit.verify(links).problem is None
 
 
 def test_units_share_one_run_unless_one_of_them_wrote_and_failed(store: Store) -> None:
@@ -103,51 +72,6 @@ def test_units_share_one_run_unless_one_of_them_wrote_and_failed(store: Store) -
     assert [type(future.exception(30)) for future in futures] == [type(None), LookupError]
     assert runs[-2:] == ["c", "d"]
     assert do(store, lambda tx: [record.key for record in tx.actions(oldest_first=True)]) == ["a", "c"]
-
-
-def test_a_unit_that_was_cancelled_before_its_turn_is_not_run(store: Store) -> None:
-    with one_commit(store):
-        future = store.submit(adding())
-        assert future.cancel()
-
-    assert store.submit(lambda tx: tx.actions()).result(30) == []
-
-
-def test_many_threads_submit_at_once_and_every_unit_is_kept_once(store: Store) -> None:
-    count = MOST_A_COMMIT + 50
-
-    def entry(number: int) -> int:
-        def work(tx: Tx) -> int:
-            tx.append(Entry(number, "submit", "agent-1"))
-            return tx.add_action(a_record(str(number))).id
-
-        return store.submit(work).result(30)
-
-    with ThreadPoolExecutor(16) as pool:
-        ids = list(pool.map(entry, range(count)))
-
-    assert sorted(ids) == list(range(1, count + 1))
-    report = store.submit(lambda tx: audit.verify(tx.audit())).result(30)
-    assert (report.entries, report.problem) == (count, None)
-
-
-def test_two_who_read_the_same_version_cannot_both_save_it(store: Store) -> None:
-    record = store.submit(adding()).result(30)
-    store.submit(lambda tx: tx.save_action(record)).result(30)
-
-    with pytest.raises(Conflict, match="changed by somebody else"):
-        store.submit(lambda tx: tx.save_action(record)).result(30)
-
-
-def test_a_unit_that_the_database_refuses_takes_no_other_with_it(store: Store) -> None:
-    with one_commit(store):
-        first, twice, third = (store.submit(adding(key)) for key in ("same", "same", "other"))
-
-    assert first.result(30).key == "same"
-    with pytest.raises(StoreUnavailable, match=r"(?i)unique") as refused:
-        twice.result(30)
-    assert third.result(30).key == "other"
-    assert "same" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -203,91 +127,6 @@ def test_what_changed_is_told_after_it_is_durable(store: Store, database_address
     do(store, lambda tx: tx.actions())
 
     assert told == durable == [{1, 2, 3}]
-
-
-def test_closing_finishes_what_is_queued_and_then_takes_nothing_more(database_address: str) -> None:
-    store = open_store(database_address)
-    futures = [store.submit(adding()) for _ in range(50)]
-    store.close()
-    store.close()
-
-    assert [future.result(0).id for future in futures] == list(range(1, 51))
-    with pytest.raises(StoreUnavailable, match="closed"):
-        store.submit(adding())
-
-
-def test_what_was_kept_is_there_after_opening_again(database_address: str) -> None:
-    store = open_store(database_address)
-    do(store, adding())
-    store.close()
-    store = open_store(database_address)
-    (record,) = do(store, lambda tx: tx.actions())
-    store.close()
-
-    assert record.action == an_action()
-    assert record.status is Status.PENDING
-
-
-@pytest.mark.parametrize("number", [2**31, 10**18 - 1])
-def test_a_number_beyond_32_bits_is_a_number_like_others(store: Store, number: int) -> None:
-    def due(tx: Tx) -> None:
-        tx.save_action(replace(do_now, decide_by=number, escalated_at=1))
-
-    do_now = do(store, adding())
-    do(store, due)
-
-    assert do(store, lambda tx: tx.action(number)) is None
-    assert do(store, lambda tx: tx.next_deadline()) == number
-    assert do(store, lambda tx: list(tx.audit_of(number))) == []
-
-
-def test_actions_are_listed_from_either_end_and_from_behind_one(store: Store) -> None:
-    for key in "abcde":
-        do(store, adding(key))
-
-    def listed(**how: Any) -> str:
-        return "".join(record.key or "" for record in do(store, lambda tx: tx.actions(**how)))
-
-    assert listed() == "edcba"
-    assert listed(oldest_first=True, after=2) == "cde"
-    assert listed(oldest_first=True, after=2, limit=2) == "cd"
-    assert listed(after=3) == "ed"
-    assert listed(limit=2, offset=1) == "dc"
-    assert listed(requester="nobody", statuses=[Status.PENDING]) == ""
-
-
-def test_the_trail_is_read_from_behind_an_entry_up_to_a_limit_and_may_be_left_midway(store: Store) -> None:
-    def append(tx: Tx) -> None:
-        for number in range(1, 8):
-            tx.append(Entry(number, "submit", "agent-1", number % 2))
-
-    do(store, append)
-
-    assert [link.seq for link in do(store, lambda tx: list(tx.audit(after=3, limit=2)))] == [4, 5]
-    assert [link.seq for link in do(store, lambda tx: list(tx.audit_of(1)))] == [1, 3, 5, 7]
-    assert do(store, lambda tx: next(tx.audit()).seq) == 1
-    assert do(store, lambda tx: audit.verify(tx.audit())).entries == 7
-
-
-def test_a_sign_in_link_works_once_and_in_time_and_a_session_until_its_end(store: Store) -> None:
-    do(store, lambda tx: tx.add_sign_in("one", AGENT, 100))
-    do(store, lambda tx: tx.add_sign_in("late", AGENT, 100))
-    assert do(store, lambda tx: tx.take_sign_in("one", 99)) == AGENT
-    assert do(store, lambda tx: tx.take_sign_in("one", 99)) is None
-    assert do(store, lambda tx: tx.take_sign_in("late", 100)) is None
-    session = Session("id", AGENT, "form", 100)
-    do(store, lambda tx: tx.add_session(session))
-    assert do(store, lambda tx: tx.session("id", 99)) == session
-    assert do(store, lambda tx: tx.session("id", 100)) is None
-    do(store, lambda tx: tx.end_session("id"))
-    assert do(store, lambda tx: tx.session("id", 99)) is None
-
-
-def test_keys_are_listed_oldest_first(store: Store) -> None:
-    for now, name in enumerate(("first", "second")):
-        do(store, lambda tx, now=now, name=name: keys.create(tx, Role.USER, name, now, "local"))  # type: ignore[misc]
-
-    assert [record.name for record in do(store, lambda tx: tx.keys())] == ["first", "second"]
 
 
 # The database

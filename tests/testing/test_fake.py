@@ -126,12 +126,13 @@ def test_the_same_key_is_the_same_request_and_the_approver_is_asked_once() -> No
     assert len(seen) == 2
 
 
-def test_the_same_key_for_another_request_is_refused() -> None:
+def test_the_same_key_for_another_action_is_refused_and_the_approver_is_not_asked() -> None:
     transport = FakeTransport(True)
-    transport.send(submit("one", resource="a"))
+    transport.send(submit("one"))
 
     with pytest.raises(AuthorizationUnavailable, match="already used for another request") as refused:
-        transport.send(submit("one", resource="b"))
+        transport.send(submit("one", resource="acct_2"))
+
     assert refused.value.reason_code == "rejected"
     assert len(transport.asked) == 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,50 +12,16 @@ from hypothesis import strategies as st
 from tests.helpers import an_action
 
 from clearance.commands import Await, Report, Submit
-from clearance.models import Action, CodeIdentity, Decision, Json, Outcome, Status
+from clearance.models import Action, Decision, Outcome, Status
+from clearance.testing import strategies
 from clearance.wire import answering, asking, strictjson
 from clearance.wire.answering import Unreadable
 from clearance.wire.vocabulary import LINKS, MAX_HOLD
 
 texts = st.text(max_size=20)
-json_values: st.SearchStrategy[Json] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=6,
-)
 some_words = st.text(min_size=1, max_size=20)
-actions = st.builds(
-    Action,
-    agent_id=some_words,
-    action_type=some_words,
-    tool_name=some_words,
-    description=some_words,
-    parameters=st.dictionaries(texts, json_values, max_size=3),
-    digest=some_words,
-    decide_within=st.floats(0.001, 1e6),
-    run_within=st.floats(0.001, 1e6),
-    resource=st.none() | some_words,
-    context=st.dictionaries(texts, json_values, max_size=2),
-    reasoning=st.none() | texts,
-    redacted=st.lists(texts, max_size=2).map(tuple),
-    abridged=st.dictionaries(texts, st.tuples(st.integers(0, 9), st.integers(10, 99)), max_size=2),
-    code=st.none() | st.builds(CodeIdentity, texts, texts, texts),
-)
-decisions = st.builds(
-    Decision,
-    action_id=st.integers(1, 10**12).map(str),
-    status=st.sampled_from(Status),
-    reason=texts,
-    reason_code=texts,
-    decided_by=st.none() | texts,
-    decided_at=st.none() | st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)),
-    channel=st.none() | texts,
-    risk_score=st.integers(0, 100),
-    risk_level=st.sampled_from(["low", "medium", "high", "critical"]),
-    decide_by=st.none() | st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)),
-    nonce=st.none() | texts,
-    offers=st.just(frozenset(LINKS)),
-)
+actions = strategies.actions()
+decisions = strategies.decisions(offers=st.just(frozenset(LINKS)))
 
 
 def spelled(value: object) -> bytes:

@@ -17,6 +17,9 @@ from clearance.errors import AuthorizationUnavailable
 from clearance.models import Decision, Status
 from clearance.transports.origin import binding_key
 
+LONGEST_ID = 18
+"""Digits of an action's id; no database keeps a longer one."""
+
 
 class EmbeddedTransport:
     """Carries commands to a Center in this process, for threads and event loops alike.
@@ -90,7 +93,8 @@ def _listened(command: Command) -> int:
 
 
 def _number(action_id: str) -> int:
-    return int(action_id) if action_id.isascii() and action_id.isdigit() else -1
+    """An id as the desk knows them; one that no action can have is that of none."""
+    return int(action_id) if action_id.isascii() and action_id.isdigit() and len(action_id) <= LONGEST_ID else -1
 
 
 def _refused(error: Any) -> Decision:
