@@ -284,6 +284,45 @@ def test_nobody_deciding_in_time_withdraws_the_request_and_says_so() -> None:
     assert error.action is ACTION
 
 
+def test_a_conversation_can_have_less_patience_than_the_action_has_time() -> None:
+    conversation = talk(patience=20.0)
+
+    assert conversation.hear(a_decision()) == Await("1", hold=20.0, timeout=50.0)
+    assert conversation.hear(a_decision(), after=20.0) == WITHDRAW
+    assert "within 20 seconds; the request was withdrawn" in str(conversation.leave())
+
+
+def test_patience_gives_no_action_more_time_than_it_has() -> None:
+    conversation = talk(patience=600.0)
+    conversation.hear(a_decision())
+
+    assert conversation.hear(a_decision(), after=60.0) == WITHDRAW
+
+
+def test_a_request_that_is_kept_is_left_standing_when_patience_or_the_wait_ends() -> None:
+    impatient, interrupted = talk(patience=20.0, keeps=True), talk(keeps=True)
+    impatient.hear(a_decision())
+    interrupted.hear(a_decision())
+
+    assert impatient.hear(a_decision(), after=20.0) is None
+    assert interrupted.fail(KeyboardInterrupt()) is None
+    assert "the request is left to be joined" in str(impatient.error)
+    assert isinstance(interrupted.error, KeyboardInterrupt)
+
+
+@pytest.mark.parametrize(("found", "closed"), [(Status.PENDING, False), (Status.EXECUTING, True)])
+def test_a_kept_request_whose_submit_is_interrupted_is_closed_only_if_it_may_have_been_claimed(
+    found: Status, closed: bool
+) -> None:
+    conversation = talk(keeps=True)
+    conversation.fail(KeyboardInterrupt())
+
+    said = conversation.hear(a_decision(found, nonce=NONCE if closed else None))
+
+    assert isinstance(said, Report) is closed
+    assert isinstance(conversation.leave(), KeyboardInterrupt)
+
+
 def test_an_approval_that_arrives_with_the_withdrawal_comes_too_late() -> None:
     conversation = talk()
     conversation.hear(a_decision())

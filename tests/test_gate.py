@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.helpers import an_action
 
@@ -52,6 +54,14 @@ def test_a_gate_that_never_opened_has_nothing_to_report() -> None:
     Gate(an_action(), transport).close(None)
 
     assert transport.asked == []
+
+
+def test_a_gate_asks_on_the_terms_that_it_is_given() -> None:
+    transport = FakeTransport(True)
+
+    gate = Gate(an_action(), transport, on_terms=lambda action, terms: replace(terms, key=f"for {action.tool_name}"))
+
+    assert gate.open().idempotency_key == "for stripe"
 
 
 def test_a_gate_that_finds_another_digest_reports_that_nothing_started() -> None:

@@ -55,7 +55,9 @@ class Terms:
 
     ``key`` and ``nonce`` are fresh random text: the request's name and the claim's. ``now`` reads a monotonic
     clock, ``jitter`` returns a number from 0 to 1. ``timeout`` is the seconds one exchange may take.
-    ``on_wait`` is told each answer that leaves the action pending.
+    ``on_wait`` is told each answer that leaves the action pending. ``patience`` is the seconds that this conversation
+    waits for the decision, where that is less than the action gives it. If ``keeps``, a request that nobody has
+    decided on by then, or when the wait is interrupted, is not withdrawn: the same key joins it.
     """
 
     key: str
@@ -64,6 +66,8 @@ class Terms:
     jitter: Callable[[], float]
     timeout: float = 30.0
     on_wait: Callable[[Action, Decision], None] | None = None
+    patience: float | None = None
+    keeps: bool = False
 
 
 def authorization(action: Action, terms: Terms, amend: Amend | None = None) -> Conversation[Grant]:
@@ -106,7 +110,7 @@ def consultation(action: Action, terms: Terms) -> Conversation[Decision]:
 
 
 def _answered(action: Action, terms: Terms) -> Conversation[Decision]:
-    deadline = terms.now() + action.decide_within
+    deadline = terms.now() + _patience(action, terms)
     try:
         submitted = yield from _submitted(action, terms, deadline)
         return (yield from _decided(action, submitted, terms, deadline))
@@ -135,7 +139,7 @@ def _submitted(action: Action, terms: Terms, deadline: float) -> Conversation[De
             found = yield replace(submit, timeout=WITHDRAW_WITHIN)
         except AuthorizationUnavailable:
             raise interruption from None
-        if isinstance(found, Decision):
+        if isinstance(found, Decision) and not (terms.keeps and found.status is Status.PENDING):
             yield from _not_started(found, terms, _why(interruption))
         raise
 
@@ -150,9 +154,10 @@ def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) 
                 terms.on_wait(action, decision)
             left = deadline - terms.now()
             if left <= 0:
+                left_so = "is left to be joined" if terms.keeps else "was withdrawn"
                 raise ActionUndecided(
                     f"Nobody decided on {action.action_type!r} ({action.tool_name}) "
-                    f"within {action.decide_within:g} seconds; the request was withdrawn.",
+                    f"within {_patience(action, terms):g} seconds; the request {left_so}.",
                     next_step="Ask again when an approver is there, or give it more time with timeout=.",
                     reason_code="undecided",
                     decision=decision,
@@ -169,9 +174,14 @@ def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) 
     except GeneratorExit:
         raise
     except BaseException as interruption:
-        yield from _withdrawn(asked, _why(interruption))
+        if not terms.keeps:
+            yield from _withdrawn(asked, _why(interruption))
         raise
     return decision
+
+
+def _patience(action: Action, terms: Terms) -> float:
+    return action.decide_within if terms.patience is None else min(terms.patience, action.decide_within)
 
 
 def _claimed(action: Action, decision: Decision, terms: Terms, digest: str) -> Conversation[Grant]:

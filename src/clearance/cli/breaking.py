@@ -8,7 +8,8 @@ import click
 
 from clearance.center.breakglass import MINUTES, MOST_MINUTES
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, ENV_FILE, client_of, plain_errors, say
+from clearance.cli.common import AS_JSON, client_of, plain_errors, say
+from clearance.cli.light import ENV_FILE
 
 
 @click.group("break-glass")

@@ -15,13 +15,15 @@ from clearance.cli import (
     keys,
     policies,
     receipting,
+    running,
     serving,
     standing,
     stopping,
 )
-from clearance.cli.common import ENV_FILE, client_of, plain_errors
+from clearance.cli.common import client_of, plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
+from clearance.cli.light import ENV_FILE
 from clearance.cli.policy_work import checking, comparing, explaining, schema, simulating, starting, suggesting, testing
 
 
@@ -41,6 +43,7 @@ COMMANDS = (
     stopping.kill,
     breaking.break_glass,
     guarding.guards,
+    running.run,
     serving.serve_center,
     keys.keys,
     policies.policy,

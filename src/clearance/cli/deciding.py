@@ -11,7 +11,8 @@ import click
 from clearance.center.edits import parsed
 from clearance.center.faults import Invalid
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, ENV_FILE, client_of, plain_errors, say
+from clearance.cli.common import AS_JSON, client_of, plain_errors, say
+from clearance.cli.light import ENV_FILE
 
 
 @click.command()

@@ -11,7 +11,8 @@ from clearance.center.records import KeyRecord, Role
 from clearance.center.store.base import Use
 from clearance.center.store.databases import shown
 from clearance.center.visible import plain
-from clearance.cli.common import DATABASE, NEW_DATABASE, lifetime, opened, plain_errors
+from clearance.cli.common import DATABASE, NEW_DATABASE, opened, plain_errors
+from clearance.cli.light import lifetime
 
 
 @click.group()

@@ -15,7 +15,8 @@ from clearance.center.moves import SECOND
 from clearance.center.records import KeptPolicy
 from clearance.center.store.base import Tx, Use
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, ENV_FILE, DatabaseAddress, client_of, opened, plain_errors, say
+from clearance.cli.common import AS_JSON, DatabaseAddress, client_of, opened, plain_errors, say
+from clearance.cli.light import ENV_FILE
 from clearance.errors import AuthorizationUnavailable
 
 FROM_DATABASE = click.option(

@@ -12,7 +12,8 @@ from clearance import receipts
 from clearance.center.signing import SigningKey, beside
 from clearance.center.visible import plain
 from clearance.cli import heads
-from clearance.cli.common import AS_JSON, ENV_FILE, SIGNING_KEY, DatabaseAddress, client_of, plain_errors, say
+from clearance.cli.common import AS_JSON, SIGNING_KEY, DatabaseAddress, client_of, plain_errors, say
+from clearance.cli.light import ENV_FILE
 from clearance.models import Json
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, ENV_FILE, client_of, lifetime, plain_errors, say
+from clearance.cli.common import AS_JSON, client_of, plain_errors, say
+from clearance.cli.light import ENV_FILE, lifetime
 
 HOUR = 3600
 _WORDS = {"used_up": "used up"}

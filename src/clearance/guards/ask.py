@@ -17,7 +17,7 @@ AnyTransport: TypeAlias = "Transport | AsyncTransport"
 class Ask:
     """What every request of one guard or block has in common."""
 
-    __slots__ = ("action_type", "redact", "timeout", "tool_name", "transport")
+    __slots__ = ("action_type", "redact", "run_within", "timeout", "tool_name", "transport")
 
     def __init__(
         self,
@@ -26,12 +26,14 @@ class Ask:
         redact: Collection[str],
         timeout: float | None,
         transport: AnyTransport | None,
+        run_within: float = settings.RUN_WITHIN,
     ) -> None:
         self.action_type: str = _required(action_type, "action_type")
         self.tool_name: str = _required(tool_name, "tool_name")
         self.redact: frozenset[str] = names(redact, "redact")
         self.timeout: float | None = None if timeout is None else settings.check_timeout(timeout)
         self.transport: AnyTransport | None = transport
+        self.run_within: float = run_within
 
 
 def names(given: Collection[str], what: str) -> frozenset[str]:

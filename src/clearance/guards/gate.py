@@ -7,11 +7,13 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from clearance import drivers, flow, settings
 from clearance.errors import ActionChanged, AuthorizationError, ConfigurationError
 from clearance.models import Action, Grant, Json, Outcome, Status
+
+OnTerms: TypeAlias = Callable[[Action, flow.Terms], flow.Terms]
 
 log: logging.Logger = logging.getLogger("clearance")
 log.addHandler(logging.NullHandler())
@@ -26,9 +28,20 @@ class Gate:
         digest_now: computes the digest of what would run, or None if that cannot change.
         amend: makes the call what an approver changed it to; returns its digest.
         read_files: reads again, for ``digest_now``, what an event loop must not wait for.
+        on_terms: may change the terms of the conversation before it begins.
     """
 
-    __slots__ = ("_action", "_amend", "_digest_now", "_grant", "_read_files", "_started", "_terms", "_transport")
+    __slots__ = (
+        "_action",
+        "_amend",
+        "_digest_now",
+        "_grant",
+        "_on_terms",
+        "_read_files",
+        "_started",
+        "_terms",
+        "_transport",
+    )
 
     def __init__(
         self,
@@ -38,12 +51,14 @@ class Gate:
         *,
         amend: flow.Amend | None = None,
         read_files: Callable[[], None] | None = None,
+        on_terms: OnTerms | None = None,
     ) -> None:
         self._action = action
         self._transport = transport
         self._digest_now = digest_now
         self._amend = amend
         self._read_files = read_files
+        self._on_terms = on_terms
         self._grant: Grant | None = None
         self._terms: flow.Terms | None = None
         self._started: float | None = None
@@ -104,6 +119,8 @@ class Gate:
 
     def _conversation(self, transport: Any) -> flow.Conversation[Grant]:
         self._terms = terms_over(transport)
+        if self._on_terms is not None:
+            self._terms = self._on_terms(self._action, self._terms)
         return flow.authorization(self._action, self._terms, self._amended if self._amend is not None else None)
 
     def _amended(self, edits: Mapping[str, Json]) -> str:

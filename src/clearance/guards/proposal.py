@@ -9,7 +9,7 @@ from typing import Protocol
 from clearance import drivers, flow, settings
 from clearance.canonical import Key
 from clearance.guards.ask import AnyTransport, Ask
-from clearance.guards.gate import Gate, async_side, sync_side, terms_over
+from clearance.guards.gate import Gate, OnTerms, async_side, sync_side, terms_over
 from clearance.models import Action, CodeIdentity, Decision, Json
 from clearance.redaction import View, touches
 from clearance.sealing import cleaned, seal, spell
@@ -88,7 +88,7 @@ def action_for(ask: Ask, subject: Subject, key: Key) -> Action:
         parameters=shown,
         digest=seal(agent_id, ask.action_type, ask.tool_name, resource, subject.code, pieces),
         decide_within=ask.timeout or defaults.timeout,
-        run_within=settings.RUN_WITHIN,
+        run_within=ask.run_within,
         resource=resource,
         context=context,
         reasoning=None if reasoning is None else cleaned(reasoning)[:LONGEST_REASONING],
@@ -100,18 +100,20 @@ def action_for(ask: Ask, subject: Subject, key: Key) -> Action:
     )
 
 
-def gate_for(ask: Ask, subject: Subject) -> Gate:
-    """The gate for one request."""
+def gate_for(ask: Ask, subject: Subject, on_terms: OnTerms | None = None) -> Gate:
+    """The gate for one request; see `Gate`."""
     # Whatever is configured meanwhile, one call has one transport, and its secrets one key.
     transport = ask.transport if ask.transport is not None else settings.standing_transport()
     key = partial(settings.binding_key, transport)
     action = action_for(ask, subject, key)
     if subject.is_frozen and not action.editable:
-        return Gate(action, transport)
-    return _watching_gate(ask, subject, key, action, transport)
+        return Gate(action, transport, on_terms=on_terms)
+    return _watching_gate(ask, subject, key, action, transport, on_terms)
 
 
-def _watching_gate(ask: Ask, subject: Subject, key: Key, action: Action, transport: AnyTransport | None) -> Gate:
+def _watching_gate(
+    ask: Ask, subject: Subject, key: Key, action: Action, transport: AnyTransport | None, on_terms: OnTerms | None
+) -> Gate:
     """A gate for what may change before it runs."""
 
     def digest_now() -> str:
@@ -128,6 +130,7 @@ def _watching_gate(ask: Ask, subject: Subject, key: Key, action: Action, transpo
         digest_now,
         amend=amend if action.editable else None,
         read_files=subject.read_files if subject.names_files else None,
+        on_terms=on_terms,
     )
 
 

@@ -16,7 +16,8 @@ from clearance.center.policy.rules import Effect
 from clearance.center.policy.simulation import MOST_NAMED, Simulation
 from clearance.center.store.base import Use
 from clearance.center.visible import plain
-from clearance.cli.common import AS_JSON, DATABASE, lifetime, opened, plain_errors, say
+from clearance.cli.common import AS_JSON, DATABASE, opened, plain_errors, say
+from clearance.cli.light import lifetime
 from clearance.cli.policy_work.options import POLICY
 
 _WORDS = {

@@ -9,7 +9,8 @@ from clearance.center import recorded
 from clearance.center.moves import SECOND
 from clearance.center.policy.suggesting import LEAST, Suggesting, yaml_of
 from clearance.center.store.base import Use
-from clearance.cli.common import DATABASE, lifetime, opened, plain_errors
+from clearance.cli.common import DATABASE, opened, plain_errors
+from clearance.cli.light import lifetime
 
 
 @click.command("suggest")
