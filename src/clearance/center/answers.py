@@ -177,6 +177,7 @@ class Deployment(TypedDict):
     name: str
     environment: str
     role: RoleWord
+    offers: list[str]
 
 
 @with_config(WHOLE)
