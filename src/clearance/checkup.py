@@ -6,9 +6,9 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -41,6 +41,11 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.result:<7} {self.name}: {self.told} {self.next_step}".rstrip()
+
+
+def summary(steps: Sequence[Step]) -> dict[str, Any]:
+    """The steps as JSON, and whether none failed."""
+    return {"ok": all(step.result != "failed" for step in steps), "steps": [asdict(step) for step in steps]}
 
 
 class _Failed(Exception):

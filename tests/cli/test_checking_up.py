@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -324,3 +325,33 @@ def test_a_hostile_answer_is_spelled_out() -> None:
     with peer(says({"detail": "\x1b[2Jcome\u202ein"}, 403)) as server:
         found = run(code=1, OWKAI_API_URL=server.url, OWKAI_API_KEY=KEY)
     assert {"\x1b", "\u202e"}.isdisjoint(found.output)
+
+
+# Without the extra
+
+
+def bare(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line of an installation that has neither click nor what else comes with the `center` extra."""
+    script = "import sys; sys.modules.update(dict.fromkeys(['click', 'rich', 'sqlalchemy', 'starlette', 'uvicorn']))"
+    line = [sys.executable, "-c", f"{script}; from clearance.cli import main; main()", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def test_the_check_needs_no_extra(running: Running) -> None:
+    full = run("--env-file", running.env_file()).stdout
+
+    done = bare("check", "--env-file", running.env_file())
+    assert (done.returncode, done.stdout, done.stderr) == (0, full, "")
+    assert json.loads(bare("check", "--env-file", running.env_file(), "--json").stdout)["ok"] is True
+
+
+def test_without_the_extra_a_fault_has_the_same_words_and_exit_codes(running: Running) -> None:
+    file = running.env_file("owkai_user_wrong")
+    full = run("--env-file", file, code=1)
+
+    done = bare("check", "--env-file", file)
+    assert (done.returncode, done.stdout, done.stderr) == (1, full.stdout, full.stderr)
+    assert bare("check", "--jsn").returncode == 2
+    assert bare("check", "--env-file", "none.env").returncode == 2
+    for other in (["pending"], ["check", "--heads", "heads"]):
+        assert "pip install 'clearance[center]'" in bare(*other).stderr

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 
 import click
 
 from clearance.center.visible import plain
-from clearance.checkup import Checkup, Step
+from clearance.checkup import Checkup, Step, summary
 from clearance.cli import heads
 from clearance.cli.common import AS_JSON, ENV_FILE, client_of, plain_errors, say
 from clearance.cli.heads import BadHeads
@@ -38,10 +37,10 @@ def check(env_file: str | None, heads_file: str | None, *, as_json: bool) -> Non
     if heads_file is not None and steps[-1].result != "failed":
         steps.append(_witnessed(env_file, heads_file))
         _tell(steps[-1], as_json=as_json)
-    is_failed = steps[-1].result == "failed"
+    told = summary(steps)
     if as_json:
-        say({"ok": not is_failed, "steps": [asdict(step) for step in steps]}, "", as_json=True)
-    if is_failed:
+        say(told, "", as_json=True)
+    if not told["ok"]:
         sys.exit(1)
 
 
