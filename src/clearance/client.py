@@ -105,7 +105,7 @@ class Client:
             seconds: how long it ran.
             notes: at most 20 lines of 500 characters, kept in the audit trail.
         """
-        said = dialogues.outcome_of(outcome, error_type, seconds, tuple(notes))
+        said = dialogues.outcome_of(outcome, error_type, seconds, notes)
         drivers.run(dialogues.reported(action, said, _terms(self.settings)), self._line)
 
     def withdraw(self, action: AnyAction, reason: str = "") -> Decision:
@@ -320,7 +320,7 @@ class AsyncClient:
         notes: Collection[str] = (),
     ) -> None:
         """See `Client.report_outcome`."""
-        said = dialogues.outcome_of(outcome, error_type, seconds, tuple(notes))
+        said = dialogues.outcome_of(outcome, error_type, seconds, notes)
         await drivers.arun(dialogues.reported(action, said, _terms(self.settings)), self._line)
 
     async def withdraw(self, action: AnyAction, reason: str = "") -> Decision:

@@ -5,7 +5,8 @@ Each function is a generator, as those of `flow`: it yields a command, an inquir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
@@ -141,17 +142,19 @@ def stopped(agent_id: str | None) -> Dialogue[KillSwitchStatus]:
     return _looked_up(inquiring.kill_switch(agent_id, CHECK_TIMEOUT))
 
 
-def outcome_of(word: Status | str, error_type: str | None, seconds: float, notes: tuple[str, ...]) -> Outcome:
+def outcome_of(word: Status | str, error_type: str | None, seconds: float, notes: Collection[str]) -> Outcome:
     """What came of a run, if it can be meant.
 
     Raises:
-        ConfigurationError: it is neither completed, failed nor unknown.
+        ConfigurationError: it is neither completed, failed nor unknown, or took no length of time.
     """
     words = sorted(lifecycle.OUTCOMES)
     if word not in words:
         raise ConfigurationError(f"{word!r} is no outcome.", next_step=f"Say {', '.join(words)}.")
-    kept = tuple(note[:MAX_NOTE_LENGTH] for note in notes[:MAX_NOTES])
-    return Outcome(Status(word), error_type, max(0.0, seconds), kept)
+    if not 0 <= seconds < math.inf:
+        raise ConfigurationError(f"seconds={seconds!r} is no length of time.", next_step="Leave it out.")
+    lines = (notes,) if isinstance(notes, str) else tuple(notes)
+    return Outcome(Status(word), error_type, seconds, tuple(note[:MAX_NOTE_LENGTH] for note in lines[:MAX_NOTES]))
 
 
 def id_of(action: AnyAction) -> str:
