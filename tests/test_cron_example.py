@@ -107,7 +107,7 @@ def test_a_cleared_backup_is_made_and_cron_has_nothing_to_mail(night: Night) -> 
     assert ["./orders" in names for names in night.backups()] == [True]
     home = night.home
     assert action["action_details"]["argv"] == [str(home / name) for name in ("backup.sh", "shop", "backups")]
-    assert night.approver.get_action(action["id"])["lifecycle"] == "completed"
+    assert night.approver.get_action(action["id"]).raw["lifecycle"] == "completed"
 
 
 def test_a_refused_backup_is_not_made_and_the_mail_says_who_and_why(night: Night) -> None:

@@ -17,15 +17,15 @@ import clearance
 PACKAGE = Path(clearance.__file__).parent
 
 FLOORS = {
-    "quick": 0, "models": 0, "errors": 0, "commands": 0, "_version": 0,
+    "quick": 0, "models": 0, "errors": 0, "commands": 0, "told": 0, "_version": 0,
     "lifecycle": 1, "arguments": 1, "callables": 1, "calls": 1, "canonical": 1, "credentials": 1,
     "assignments": 1, "plausible": 1, "secret_names": 1,
     "editing": 1, "forms": 1,
     "redaction": 1, "sealing": 1, "snapshot": 1, "wording": 1, "witness": 1,
-    "flow": 2, "wire": 2, "receipts": 2,
+    "flow": 2, "wire": 2, "receipts": 2, "dialogues": 2,
     "drivers": 3, "transports": 3,
     "files": 3,
-    "settings": 4, "registry": 4, "guards": 4, "client": 4,
+    "settings": 4, "registry": 4, "guards": 4, "client": 4, "exchanges": 4, "checkup": 4,
     "testing": 5, "cli": 5, "center": 5, "__main__": 5,
 }  # fmt: skip
 """Every module and package of the house, by the name under `clearance`."""

@@ -21,6 +21,7 @@ from clearance.settings import (
     default_transport,
     defaults,
     exchange_timeout,
+    sources,
 )
 from clearance.testing import FakeTransport
 from clearance.transports import AsyncHttpTransport, HttpTransport
@@ -108,6 +109,14 @@ def test_a_timeout_to_the_limit_is_accepted(text: str) -> None:
 
 def test_the_key_does_not_appear_when_settings_are_printed() -> None:
     assert "owkai_user_1" not in repr(Settings("owkai_user_1"))
+
+
+def test_where_a_setting_comes_from_is_told_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("OWKAI_API_KEY=owkai_user_1\nOWKAI_TIMEOUT=5\nOWKAI_API_URL=\nOTHER=x\n")
+    monkeypatch.setenv("OWKAI_TIMEOUT", "6")
+
+    assert sources() == {"OWKAI_API_KEY": ".env", "OWKAI_TIMEOUT": "the environment"}
+    assert sources({}, ".env")["OWKAI_TIMEOUT"] == ".env"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

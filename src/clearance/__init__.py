@@ -19,6 +19,7 @@ from clearance.guards import acheck, authorized, check, current_grant, requires_
 from clearance.settings import agent, configure, override, reasoning
 
 if TYPE_CHECKING:
+    from clearance.client import AsyncClient, Client
     from clearance.models import Action, Decision, Grant, Outcome, Status
 
 __all__ = [
@@ -27,8 +28,10 @@ __all__ = [
     "ActionDenied",
     "ActionUndecided",
     "AlreadyClaimed",
+    "AsyncClient",
     "AuthorizationError",
     "AuthorizationUnavailable",
+    "Client",
     "ConfigurationError",
     "Decision",
     "FileContents",
@@ -52,7 +55,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a noun when it is first named: decorating needs none of them."""
+    """Load a noun or a client when it is first named: decorating needs none of them."""
+    if name in ("AsyncClient", "Client"):
+        from clearance import client
+
+        return getattr(client, name)
     if name in ("Action", "Decision", "Grant", "Outcome", "Status"):
         from clearance import models
 

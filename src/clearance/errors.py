@@ -96,7 +96,7 @@ class AlreadyClaimed(ActionDenied):
 
 
 class ActionUndecided(AuthorizationError):
-    """Nobody decided in time. The request is closed and can never run from this call."""
+    """Nobody decided in time. A guard's request is closed then, and can never run from this call."""
 
     default_code = "undecided"
     model_notice = (

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NoReturn, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from clearance import lifecycle
 from clearance.commands import Await, Claim, Command, Pause, Report, Submit, Withdraw
@@ -26,6 +27,7 @@ from clearance.errors import (
 )
 from clearance.models import Action, Decision, Grant, Json, Outcome, Status
 
+S = TypeVar("S")
 T = TypeVar("T")
 Conversation: TypeAlias = Generator[Command | Pause, Decision | None, T]
 
@@ -92,7 +94,7 @@ def authorization(action: Action, terms: Terms, amend: Amend | None = None) -> C
         raise
     if "claim" not in decision.offers:
         return _grant(action, decision, terms, "local")
-    return (yield from _claimed(action, decision, terms, digest))
+    return (yield from claimed(action, decision, terms, digest))
 
 
 def consultation(action: Action, terms: Terms) -> Conversation[Decision]:
@@ -146,37 +148,48 @@ def _submitted(action: Action, terms: Terms, deadline: float) -> Conversation[De
 
 def _decided(action: Action, decision: Decision, terms: Terms, deadline: float) -> Conversation[Decision]:
     """Wait while the action is pending; whoever interrupts the wait, the request is withdrawn first."""
-    pause = FIRST_PAUSE
-    asked = decision
+    on_wait = partial(terms.on_wait, action) if terms.on_wait else None
     try:
-        while decision.status is Status.PENDING:
-            if terms.on_wait:
-                terms.on_wait(action, decision)
-            left = deadline - terms.now()
-            if left <= 0:
-                left_so = "is left to be joined" if terms.keeps else "was withdrawn"
-                raise ActionUndecided(
-                    f"Nobody decided on {action.action_type!r} ({action.tool_name}) "
-                    f"within {_patience(action, terms):g} seconds; the request {left_so}.",
-                    next_step="Ask again when an approver is there, or give it more time with timeout=.",
-                    reason_code="undecided",
-                    decision=decision,
-                )
-            hold = min(left, LONGEST_HOLD) if "wait" in asked.offers else 0.0
-            started = terms.now()
-            answer = yield from _persistently(Await(asked.action_id, hold, hold + terms.timeout), terms, deadline)
-            decision = _same_action(asked, answer)
-            # A server that holds answers paces us; one that answered at once, or never holds, is paced by us.
-            if decision.status is Status.PENDING and terms.now() - started < hold / 2 + FIRST_PAUSE / 2:
-                wanted = _spread(pause, decision.retry_after, terms)
-                yield Pause(max(0.0, min(wanted, deadline - terms.now())))
-                pause = min(pause * 1.5, LONGEST_PAUSE)
+        decided = yield from awaited(decision, terms, deadline, on_wait)
+        if decided.status is Status.PENDING:
+            left_so = "is left to be joined" if terms.keeps else "was withdrawn"
+            raise ActionUndecided(
+                f"Nobody decided on {action.action_type!r} ({action.tool_name}) "
+                f"within {_patience(action, terms):g} seconds; the request {left_so}.",
+                next_step="Ask again when an approver is there, or give it more time with timeout=.",
+                reason_code="undecided",
+                decision=decided,
+            )
     except GeneratorExit:
         raise
     except BaseException as interruption:
         if not terms.keeps:
-            yield from _withdrawn(asked, _why(interruption))
+            yield from _withdrawn(decision, _why(interruption))
         raise
+    return decided
+
+
+def awaited(
+    asked: Decision, terms: Terms, deadline: float, on_wait: Callable[[Decision], None] | None = None
+) -> Conversation[Decision]:
+    """Wait while the action is pending; returns how it stands, which at the deadline may be pending still."""
+    pause = FIRST_PAUSE
+    decision = asked
+    while decision.status is Status.PENDING:
+        if on_wait:
+            on_wait(decision)
+        left = deadline - terms.now()
+        if left <= 0:
+            break
+        hold = min(left, LONGEST_HOLD) if "wait" in asked.offers else 0.0
+        started = terms.now()
+        answer = yield from _persistently(Await(asked.action_id, hold, hold + terms.timeout), terms, deadline)
+        decision = _same_action(asked, answer)
+        # A server that holds answers paces us; one that answered at once, or never holds, is paced by us.
+        if decision.status is Status.PENDING and terms.now() - started < hold / 2 + FIRST_PAUSE / 2:
+            wanted = _spread(pause, decision.retry_after, terms)
+            yield Pause(max(0.0, min(wanted, deadline - terms.now())))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
     return decision
 
 
@@ -184,12 +197,17 @@ def _patience(action: Action, terms: Terms) -> float:
     return action.decide_within if terms.patience is None else min(terms.patience, action.decide_within)
 
 
-def _claimed(action: Action, decision: Decision, terms: Terms, digest: str) -> Conversation[Grant]:
+def claimed(action: Action, decision: Decision, terms: Terms, digest: str) -> Conversation[Grant]:
+    """Spend the approval, for the call with this digest.
+
+    Raises:
+        ActionDenied, AuthorizationUnavailable: it is not ours to run.
+    """
     edited_digest = digest if decision.edits else None
     claim = Claim(decision.action_id, action.digest, terms.nonce, min(terms.timeout, CLAIM_WITHIN), edited_digest)
     try:
         answer = yield from _persistently(claim, terms, terms.now() + CLAIM_WITHIN)
-        claimed = _same_action(decision, answer)
+        spent = _same_action(decision, answer)
     except GeneratorExit:
         raise
     except BaseException as interruption:
@@ -198,26 +216,29 @@ def _claimed(action: Action, decision: Decision, terms: Terms, digest: str) -> C
         if isinstance(interruption, AuthorizationError):
             interruption.action = action
         raise
-    if not _is_ours(claimed, terms):
-        _refuse(action, claimed)
+    if not _is_ours(spent, terms):
+        _refuse(action, spent)
     # What was cleared is what the decision said; a claim's answer cannot change it any more.
-    return _grant(action, replace(claimed, edits=decision.edits), terms, "center", digest)
+    return _grant(action, replace(spent, edits=decision.edits), terms, "center", digest)
 
 
 def _persistently(command: Command, terms: Terms, deadline: float) -> Conversation[Decision]:
+    """One command, repeated as `persistently` does, whose answer is a decision."""
+    return _checked((yield from persistently(command, terms, deadline)))
+
+
+def persistently(step: S, terms: Terms, deadline: float) -> Generator[S | Pause, Any, Any]:
     """One exchange, repeated under the same key while the fault may pass and time is left."""
     pause = FIRST_PAUSE
     while True:
         try:
-            answer = yield command
+            return (yield step)
         except AuthorizationUnavailable as fault:
             wanted = _spread(pause, fault.retry_after, terms)
             if not fault.transient or terms.now() + wanted >= deadline:
                 raise
             yield Pause(wanted)
             pause = min(pause * 2, LONGEST_PAUSE)
-        else:
-            return _checked(answer)
 
 
 def _checked(answer: object) -> Decision:

@@ -72,6 +72,13 @@ class Settings:
         )
 
 
+def sources(environ: Mapping[str, str] | None = None, env_file: str | os.PathLike[str] = ".env") -> Mapping[str, str]:
+    """Where each ``OWKAI_*`` setting that is set comes from: ``the environment``, or the name of the file."""
+    in_file = {name: str(env_file) for name, value in _env_file(env_file).items() if value.strip()}
+    around = os.environ if environ is None else environ
+    return in_file | {name: "the environment" for name in around if name.startswith("OWKAI_")}
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
     """What guards use where they are not told otherwise; see `configure`."""

@@ -153,7 +153,7 @@ def test_over_tls_a_client_that_knows_the_authority_is_served(tmp_path: Path, au
         with HttpTransport(running.url, running.user_key, ca_bundle=ca_bundle) as transport:
             decision = transport.send(Submit(an_action(action_type="order.lookup"), "k", "nonce-one", PATIENCE))
         with Client(Settings(running.admin_key, running.url, ca_bundle=ca_bundle)) as client:
-            assert client.test_connection()["role"] == "admin"
+            assert client.test_connection().role == "admin"
     assert decision.status is Status.EXECUTING
 
 

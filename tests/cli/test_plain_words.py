@@ -16,7 +16,7 @@ import trustme
 from click.testing import CliRunner, Result
 from tests.servers import PATIENCE, Api, Running, running_center
 
-from clearance import client
+from clearance import dialogues
 from clearance.center.records import KeyRecord, Role
 from clearance.center.server import Binding
 from clearance.center.store.sqlite import open_store
@@ -67,7 +67,7 @@ def saying(body: bytes) -> Iterator[str]:
 
 
 def test_check_says_that_the_center_did_not_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "CONNECTION_TEST_TIMEOUT", 0.1)
+    monkeypatch.setattr(dialogues, "CONNECTION_TEST_TIMEOUT", 0.1)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         found = run("check", code=1, OWKAI_API_URL=url, OWKAI_API_KEY="key")

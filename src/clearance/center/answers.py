@@ -178,6 +178,7 @@ class Deployment(TypedDict):
     name: str
     environment: str
     role: RoleWord
+    offers: list[str]
 
 
 @with_config(WHOLE)

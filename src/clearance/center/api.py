@@ -23,7 +23,7 @@ from clearance.center.store.base import Tx
 from clearance.models import Json, Status
 from clearance.wire import answering
 from clearance.wire.answering import Unreadable
-from clearance.wire.vocabulary import HEARD
+from clearance.wire.vocabulary import HEARD, LINKS
 
 T = TypeVar("T")
 Endpoint: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -118,7 +118,7 @@ async def deployment_info(request: Request) -> Response:
     """Which Center this is. Needs a valid key: clients verify theirs here."""
     who = await at_the_desk(request, lambda _tx, who: who)
     body = {"version": __version__, "name": "Clearance Center", "environment": "embedded", "role": who.role.value}
-    return Answer(body)
+    return Answer({**body, "offers": list(LINKS)})
 
 
 async def submit(request: Request) -> Response:

@@ -10,12 +10,16 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command line; what it needs comes with the ``center`` extra."""
+    """Run the command line; what it needs comes with the ``center`` extra, but for ``check``."""
     try:
         command, name, arguments = _command(sys.argv[1:])
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("clearance"):
             raise
+        if sys.argv[1:2] == ["check"] and "--heads" not in sys.argv:  # what tells why a program does not connect
+            from clearance.cli.bare import check
+
+            sys.exit(check(sys.argv[2:]))
         sys.exit(f"The clearance command needs {missing.name!r}: pip install 'clearance[center]'")
     command(arguments, prog_name=name)
 

@@ -1,4 +1,4 @@
-"""The command group, with the two commands that need nothing of their own: ``check`` and ``demo``."""
+"""The command group, with the one command that needs nothing of its own: ``demo``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from clearance._version import __version__
 from clearance.cli import (
     auditing,
     breaking,
+    checking_up,
     deciding,
     guarding,
-    heads,
     keeping,
     keys,
     policies,
@@ -20,10 +20,9 @@ from clearance.cli import (
     standing,
     stopping,
 )
-from clearance.cli.common import client_of, plain_errors
+from clearance.cli.common import plain_errors
 from clearance.cli.demo import run_demo
 from clearance.cli.demo.approver import BadScript, answers_from
-from clearance.cli.light import ENV_FILE
 from clearance.cli.policy_work import checking, comparing, explaining, schema, simulating, starting, suggesting, testing
 
 
@@ -49,6 +48,7 @@ COMMANDS = (
     policies.policy,
     auditing.audit,
     receipting.receipt,
+    checking_up.check,
 )
 for _command in COMMANDS:
     cli.add_command(_command)
@@ -65,25 +65,6 @@ for _command in (
     policies.policy.add_command(_command)
 for _command in (keeping.backup, keeping.restore, keeping.export):
     serving.serve_center.add_command(_command)
-
-
-@cli.command()
-@ENV_FILE
-@click.option(
-    "--heads",
-    "heads_file",
-    type=click.Path(dir_okay=False),
-    help="Have the Center prove that its audit trail continues every head in this file, then add the newest.",
-)
-@plain_errors
-def check(env_file: str | None, heads_file: str | None) -> None:
-    """Test the way to the Center: the settings, the connection, the key; and, with --heads, its audit trail."""
-    with client_of(env_file) as client:
-        click.echo(f"Center: {client.settings.api_url}")
-        found = client.test_connection()
-        click.echo(f"Connected: version {found.get('version', '?')}, role {found.get('role', '?')}.")
-        if heads_file is not None:
-            click.echo(heads.witnessed(client, heads_file))
 
 
 @cli.command()

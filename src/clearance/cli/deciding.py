@@ -60,7 +60,7 @@ def approve(
                 as_json=as_json,
             )
         elif action_id is not None:
-            parameters = _edited(client.get_action(action_id), edits) if edits else None
+            parameters = _edited(dict(client.get_action(action_id).raw), edits) if edits else None
             action = client.approve(action_id, reason, parameters)
             changed = f", changed: {plain(', '.join(edits))}" if action.get("edits") else ""
             say(action, f"{_approved(action)} {action_id}: {_what(action)}{changed}", as_json=as_json)

@@ -11,10 +11,10 @@ import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearance.commands import Await, Command
 from clearance.drivers import Clock, clock_of
@@ -45,11 +45,12 @@ class AsyncHttpTransport:
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = (
             weakref.WeakKeyDictionary()
         )
+        self._sync: HttpTransport | None = None
         self._threaded: ThreadedTransport | None = None
         if not importlib.util.find_spec("httpx2"):
             transport = HttpTransport(url, api_key, ca_bundle=ca_bundle)
             transport.origin = self.origin  # so that what it sees is seen here
-            self._threaded = ThreadedTransport(transport)
+            self._sync, self._threaded = transport, ThreadedTransport(transport)
 
     def __repr__(self) -> str:
         return f"AsyncHttpTransport({self.origin.url!r})"
@@ -59,12 +60,19 @@ class AsyncHttpTransport:
         """The newest head of the Center's audit trail that any answer carried: keep it, as its witness."""
         return self.origin.head
 
+    @property
+    def holds(self) -> bool:
+        """May a server be asked to hold an answer? Not where that would park a thread."""
+        return self._sync is None
+
     async def asend(self, command: Command) -> Decision:
         """Carry one command; see `Transport.send`."""
         if self._threaded:
             return await self._threaded.asend(command)
         request = asking.request(command)
-        status, headers, body = await self._exchange(request, command.timeout)
+        status, headers, body = await self.exchange(
+            request.method, request.path, request.headers, request.body, command.timeout
+        )
         return asking.answer(command, status, headers, body)
 
     async def aclose(self) -> None:
@@ -83,7 +91,17 @@ class AsyncHttpTransport:
     ) -> None:
         await self.aclose()
 
-    async def _exchange(self, request: asking.Request, timeout: float) -> tuple[int, dict[str, str], bytes]:
+    async def exchange(
+        self, method: str, path: str, headers: Any = (), body: bytes | None = None, timeout: float = 10.0
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One HTTP exchange of at most ``timeout`` seconds: (status, lower-case headers, body).
+
+        Raises:
+            AuthorizationUnavailable: no whole answer.
+        """
+        if self._sync is not None:
+            work = partial(self._sync.exchange, method, path, headers, body, timeout)
+            return await asyncio.get_running_loop().run_in_executor(_pool(os.getpid()), work)
         import ssl
 
         import httpx2
@@ -91,10 +109,10 @@ class AsyncHttpTransport:
         try:
             async with asyncio.timeout(timeout):
                 async with self._client().stream(
-                    request.method,
-                    self.origin.url + request.path,
-                    headers=dict(request.headers),
-                    content=request.body,
+                    method,
+                    self.origin.url + path,
+                    headers=dict(headers),
+                    content=body,
                 ) as response:
                     content = await self._limited(response)
                     answered = {name.lower(): value for name, value in response.headers.items()}

@@ -33,7 +33,7 @@ class HttpTransport:
     Args:
         url: the Center's address; https, or http on this machine.
         api_key: sent as a bearer token to that address and nowhere else.
-        ca_bundle: path of a PEM file, for a private authority.
+        ca_bundle: path of a PEM file, for a private authority; ``system`` for the certificates of this machine.
 
     Redirects are not followed; proxies, netrc and cookies of the surroundings are not used; TLS is always
     verified; an answer over 256 KiB is refused. Safe to share between threads; after a fork it starts anew.

@@ -17,6 +17,9 @@ from clearance.witness import Head
 
 log: logging.Logger = logging.getLogger("clearance")
 
+SYSTEM_STORE = "system"
+"""Names the certificates of the operating system, where the path of a CA bundle could stand."""
+
 
 class Origin:
     """The Center's address and the key for it.
@@ -74,6 +77,9 @@ class Origin:
         return self._tls
 
     def _trust(self, context: ssl.SSLContext) -> None:
+        if self.ca_bundle == SYSTEM_STORE:
+            context.load_default_certs()
+            return
         import certifi
 
         try:
@@ -81,7 +87,7 @@ class Origin:
         except OSError as error:
             raise ConfigurationError(
                 f"The CA bundle {self.ca_bundle!r} cannot be read ({type(error).__name__}).",
-                next_step="Point OWKAI_CA_BUNDLE at a PEM file with your authority's certificate.",
+                next_step="Point OWKAI_CA_BUNDLE at a PEM file with your authority's certificate, or write `system`.",
             ) from None
 
     def unreachable(self, cause: BaseException) -> AuthorizationUnavailable:
@@ -107,7 +113,10 @@ class Origin:
         return AuthorizationUnavailable(
             f"The certificate of {self.url} could not be verified ({_plain(cause)}).",
             reason_code="tls",
-            next_step="For a private authority set OWKAI_CA_BUNDLE to its PEM file. Verification cannot be turned off.",
+            next_step=(
+                "For a private authority set OWKAI_CA_BUNDLE to its PEM file, or to `system` if this machine knows it. "
+                "Verification cannot be turned off."
+            ),
         )
 
     def too_long(self, limit: int) -> AuthorizationUnavailable:

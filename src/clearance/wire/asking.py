@@ -107,13 +107,28 @@ def answer(command: Command, status: int, headers: Mapping[str, str], body: byte
     refused = status == 409 and isinstance(command, (Claim, Report, Withdraw))
     if status != 200 and not refused:
         raise _fault(status, headers, body)
-    decision = _decision(_answer(body), headers)
+    decision = decision_of(_read(body), headers)
     if refused:  # it says how the action stands, but is never the yes to a claim, whatever nonce it repeats
         decision = replace(decision, nonce=None)
     asked = None if isinstance(command, Submit) else command.action_id
     if asked is not None and decision.action_id != asked:
-        raise _nonsense(f"is about action {decision.action_id}, not {asked}")
+        raise nonsense(f"is about action {decision.action_id}, not {asked}")
     return decision
+
+
+def decision_of(found: Json, headers: Mapping[str, str]) -> Decision:
+    """The decision that the JSON of an answer says.
+
+    Raises:
+        AuthorizationUnavailable: it says none, or contradicts itself.
+    """
+    try:
+        checked = _schema().validate_python(found)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise nonsense(f"does not have the expected form: {where}: {first['msg']}") from None
+    return _decision(checked, headers)
 
 
 def value(status: int, headers: Mapping[str, str], body: bytes) -> Json:
@@ -128,7 +143,7 @@ def value(status: int, headers: Mapping[str, str], body: bytes) -> Json:
         # A list of actions is one level around what was submitted: a deep one must not hide all the others.
         return strictjson.read(body, max_depth=strictjson.MAX_DEPTH + 1)
     except strictjson.NotJson as error:
-        raise _nonsense(f"is {error}") from None
+        raise nonsense(f"is {error}") from None
 
 
 def _submission(action: Action, nonce: str) -> dict[str, object]:
@@ -166,7 +181,7 @@ def _submission(action: Action, nonce: str) -> dict[str, object]:
 
 def _path(action_id: str, end: str) -> str:
     if not (action_id.isascii() and action_id.isdigit()):
-        raise _nonsense("has an id that is no number")
+        raise nonsense("has an id that is no number")
     return f"{ACTION_PATH.format(id=action_id)}/{end}"
 
 
@@ -174,35 +189,31 @@ def _post(path: str, body: bytes, key: str) -> Request:
     return Request("POST", path, {"Content-Type": "application/json", "Idempotency-Key": key}, body)
 
 
-def _answer(body: bytes) -> Answer:
+def _read(body: bytes) -> Json:
     try:
-        return _schema().validate_python(strictjson.read(body))
+        return strictjson.read(body)
     except strictjson.NotJson as error:
-        raise _nonsense(f"is {error}") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise _nonsense(f"does not have the expected form: {where}: {first['msg']}") from None
+        raise nonsense(f"is {error}") from None
 
 
 def _decision(answer: Answer, headers: Mapping[str, str]) -> Decision:
     ids = {answer.get("id"), answer.get("action_id")} - {None}
     if len(ids) != 1:
-        raise _nonsense("has no id" if not ids else "has two different ids")
+        raise nonsense("has no id" if not ids else "has two different ids")
     status, edits = _status(answer), answer.get("edits") or {}
     if edits and status not in _EDITABLE:
-        raise _nonsense(f"has edits of a call that is {status}")
+        raise nonsense(f"has edits of a call that is {status}")
     return Decision(
         action_id=str(ids.pop()),
         status=status,
         reason=answer.get("reason") or "",
         reason_code=answer.get("reason_code") or "",
         decided_by=answer.get("decided_by"),
-        decided_at=_time(answer.get("decided_at")),
+        decided_at=time_of(answer.get("decided_at")),
         channel=answer.get("channel"),
         risk_score=answer.get("risk_score"),
         risk_level=answer.get("risk_level"),
-        decide_by=_time(answer.get("expires_at")),
+        decide_by=time_of(answer.get("expires_at")),
         nonce=answer.get("nonce"),
         offers=frozenset(answer.get("links") or ()) & frozenset(LINKS),
         retry_after=_retry_after(headers),
@@ -219,19 +230,19 @@ def _status(answer: Answer) -> Status:
     word = answer["status"]
     status = HEARD.get(word)
     if status is None:
-        raise _nonsense(f"has a status that is not known ({word[:40]!r})")
+        raise nonsense(f"has a status that is not known ({word[:40]!r})")
     said = answer.get("decision")
     if said is not None and said != DECISIONS.get(SPOKEN[status], SPOKEN[status]):
-        raise _nonsense(f"contradicts itself: status {word!r}, decision {said[:40]!r}")
+        raise nonsense(f"contradicts itself: status {word!r}, decision {said[:40]!r}")
     exact = answer.get("lifecycle")
     if exact is None:
         return status
     if exact not in Status._value2member_map_ or SPOKEN[Status(exact)] != SPOKEN[status]:
-        raise _nonsense(f"contradicts itself: status {word!r}, lifecycle {exact[:40]!r}")
+        raise nonsense(f"contradicts itself: status {word!r}, lifecycle {exact[:40]!r}")
     return Status(exact)
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
     """A time that is only shown; one that cannot be read is left out."""
     if text is None:
         return None
@@ -254,7 +265,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, wait.total_seconds())
 
 
-def _nonsense(problem: str) -> AuthorizationUnavailable:
+def nonsense(problem: str) -> AuthorizationUnavailable:
+    """An answer that does not have the form of one; ``problem`` goes on from "it"."""
     return AuthorizationUnavailable(
         f"The Center's answer cannot be trusted: it {problem}.",
         reason_code="bad_answer",
