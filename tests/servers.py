@@ -248,9 +248,13 @@ class CenterProcess:
 
     def signalled(self, signal: signal.Signals) -> str:
         """Send it a signal; returns the next line that it prints after the greeting and what follows that."""
+        self.send(signal)
+        return self.told()
+
+    def told(self) -> str:
+        """The next line that it prints after the greeting and what follows that, when it does."""
         assert self._process is not None
         assert self._process.stdout is not None
-        self.send(signal)
         watchdog = threading.Timer(PATIENCE, self._process.kill)
         watchdog.start()
         try:

@@ -26,6 +26,8 @@ def typed(line: str, process: CenterProcess, key: str) -> None:
     script = f'clearance() {{ "{sys.executable}" -m clearance "$@"; }}\n{line}'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == (1 if "# exit code 1" in line else 0), (line, done.stdout, done.stderr)
+    if line.startswith("kill -HUP"):  # which the Center heeds when it comes to it: before the file is changed again
+        assert "has not changed" in process.told()
 
 
 def test_the_guide_leads_from_one_policy_to_another_and_back(tmp_path: Path) -> None:
