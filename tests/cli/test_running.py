@@ -285,7 +285,7 @@ def test_a_file_that_is_not_there_is_told_and_nobody_is_asked(running: Running, 
 
 def test_secrets_of_a_command_line_are_neither_shown_nor_kept(running: Running, shell: Shell, tmp_path: Path) -> None:
     secret = "hunter2-canary"
-    line = ["--env", f"DB_PASSWORD={secret}", "--redact", "-p", "--"]
+    line = ["--env", f"DB_PASSWORD={secret}", "--env", f"BACKUP_KEY={secret}", "--redact", "-p", "--"]
     words = ["true", "--password", secret, f"--token={secret}", f"-p{secret}", "-p", secret, "shown"]
     with shell.started(*line, *words, HOME_TOKEN=secret) as run:
         record = approve(running)
@@ -293,6 +293,7 @@ def test_secrets_of_a_command_line_are_neither_shown_nor_kept(running: Running, 
 
     hidden = "[redacted]"
     assert shown(record)["argv"] == ["true", "--password", hidden, hidden, hidden, "-p", hidden, "shown"]
+    assert shown(record)["environment"]["set"] == {"DB_PASSWORD": hidden, "BACKUP_KEY": hidden}
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert secret.encode() not in kept
     assert secret not in str(out)

@@ -31,6 +31,9 @@ PASSING = frozenset(
 )
 """Variables that are new at each start or login. They are named, but their values are no part of what is cleared."""
 
+_KEYS = ("_KEY", "_KEYS")
+"""Variables are called so, as hardly anything else is, for the credentials in them; others go by the usual names."""
+
 OWN = frozenset({"argv", "executable", "directory", "environment", "user", "host", "files"})
 """The names of what is shown of every job."""
 
@@ -85,7 +88,7 @@ class Environment:
         """What an approver sees: the changes whole, of the rest the names. All of it is digested."""
         kept = sorted((os.fsencode(name), os.fsencode(value)) for name, value in self.inherited.items())
         return {
-            "set": dict(self.set),
+            "set": {name: Hidden(value) if name.endswith(_KEYS) else value for name, value in self.set.items()},
             "removed": list(self.removed),
             "inherited": [name.decode("utf-8", "backslashreplace") for name, _ in kept],
             "inherited_values": Hidden(tuple(pair for pair in kept if os.fsdecode(pair[0]) not in PASSING)),
