@@ -32,8 +32,9 @@ async def of_the_async_client(client: AsyncClient) -> None:
 
 def test_both_clients_have_the_same_methods_for_asking_and_looking() -> None:
     only_decides = {
-        "approve", "approve_all", "close", "grown", "kill_switch", "pending", "policy", "policy_versions", "public_key",
-        "receipt", "reject", "reload_policy", "resolve", "revoke", "turn_kill_switch",
+        "allow_again", "approve", "approve_all", "break_glasses", "close", "close_break_glass", "grown", "kill_switch",
+        "open_break_glass", "pending", "policy", "policy_versions", "public_key", "receipt", "reject", "reload_policy",
+        "resolve", "revoke", "revoke_standing_approval", "standing_approvals", "turn_kill_switch",
     }  # fmt: skip
     sync, other = ({name for name in dir(kind) if not name.startswith("_")} for kind in (Client, AsyncClient))
 
