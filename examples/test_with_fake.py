@@ -2,11 +2,12 @@
 
     python -m pytest examples/test_with_fake.py
 
-Run as a program it calls pytest on itself.
+Run as a program it has pytest run it.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -58,4 +59,4 @@ def test_without_an_answer_the_refund_is_withdrawn_in_no_time(approver: FakeTran
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-q", "-p", "no:cacheprovider"]))
+    sys.exit(subprocess.call([sys.executable, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider"]))

@@ -319,7 +319,8 @@ def test_the_inbox_answers_everybody_as_the_table_says(
     has_session = kind not in ("no key", "a mistyped key")
     fields = {"form_token": session.form_token, "confirmed": "yes", "token": caller.key or "", "ids": str(record.id)}
     fields |= {"outcome": "failed", "reason": "looked", "uses": "2", "hours": "1"}
-    wanted = a_glass_of(running, asker) if "break-glass" in path else record.id
+    if "break-glass" in path:
+        wanted = a_glass_of(running, asker)
     before = everything(running, record.id)
 
     with requests.request(
