@@ -135,9 +135,9 @@ class JobSubject:
     """A job that leave is asked for; see `clearance.guards.proposal.Subject`."""
 
     editable: tuple[str, ...] = ()
-    is_frozen = False
-    names_files = True
-    code = CodeIdentity("clearance.cli.running", "run", "command")
+    is_frozen: bool = False
+    names_files: bool = True
+    code: CodeIdentity = CodeIdentity("clearance.cli.running", "run", "command")
 
     def __init__(
         self,

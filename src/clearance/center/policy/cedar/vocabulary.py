@@ -12,7 +12,7 @@ from clearance.center.policy.document import Problems, nearest
 
 TYPES = ("Action", "Agent", "Key", "Null", "Number", "Owner", "Tool")
 """Of entities."""
-ATTRIBUTES = {
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "principal": ("key", "name", "owner"),
     "action": ("name",),
     "resource": ("name", "resource"),
