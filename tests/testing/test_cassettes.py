@@ -18,6 +18,7 @@ import clearance
 from clearance import ConfigurationError, Decision, Status
 from clearance.testing import FakeTransport
 from clearance.testing.cassettes import ANSWERS, Entry, read, write
+from clearance.testing.recording import Recorder
 
 pytest_plugins = ["pytester"]
 
@@ -155,6 +156,16 @@ def test_recording_spends_no_approval_of_the_center(project: pytest.Pytester, ce
     assert len(center.asked) == 5
     center.assert_nothing_ran()
     assert {asked.status for asked in center.asked} == {Status.WITHDRAWN, Status.DENIED}
+
+
+def test_while_it_is_recorded_a_test_hears_what_it_will_hear_from_the_cassette(center: FakeTransport) -> None:
+    recorder = Recorder()
+
+    told = recorder.ask(an_action(parameters={"amount": 500}))
+
+    assert told.reason == "too much, password=[redacted]"
+    assert [entry.decision for entry in recorder.entries] == [told]
+    assert "hunter22xyz" in str(center.asked[0].decision)
 
 
 def test_nothing_secret_is_in_the_file_and_the_same_answers_make_the_same_bytes(

@@ -13,6 +13,7 @@ import pytest
 from tests.leaks import CANARY
 
 from clearance import settings
+from clearance.testing.plugin import LONGEST_SECTION
 
 pytest_plugins = ["pytester"]
 
@@ -397,6 +398,19 @@ def test_a_fixture_of_the_projects_own_with_that_name_wins(project: pytest.Pytes
         "@pytest.fixture\ndef authorization(): return 'me'\ndef test_it(authorization): assert authorization == 'me'\n",
     )
     result.assert_outcomes(passed=1)
+
+
+def test_a_report_shows_the_first_of_very_many_requests(project: pytest.Pytester) -> None:
+    result = run(
+        project,
+        "def test_it(authorization):\n    authorization.allow()\n    for n in range(900): refund(n)\n    assert 0\n",
+    )
+
+    told = result.stdout.str().partition("authorization: asked and answered")[2].partition("short test summary")[0]
+    assert "\n1. payment.refund" in told
+    assert "\n900. payment.refund" not in told
+    assert "\n…\n" in told
+    assert len(told) < LONGEST_SECTION + 200
 
 
 def test_the_mark_and_the_option_are_explained(project: pytest.Pytester) -> None:
